@@ -1,0 +1,44 @@
+package upstream
+
+import (
+	"fmt"
+	"time"
+)
+
+// timeLayout is the one form of a time in the public document: UTC, milliseconds.
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
+// Time is a time whose JSON form is RFC 3339 in UTC with three decimals.
+type Time struct{ time.Time }
+
+// At returns t as a [Time] in UTC, cut to milliseconds.
+func At(t time.Time) Time { return Time{t.UTC().Truncate(time.Millisecond)} }
+
+// Append appends the quoted JSON form of t to b.
+func (t Time) Append(b []byte) []byte {
+	b = append(b, '"')
+	b = t.UTC().AppendFormat(b, timeLayout)
+	return append(b, '"')
+}
+
+// MarshalJSON implements [encoding/json.Marshaler].
+func (t Time) MarshalJSON() ([]byte, error) {
+	if y := t.UTC().Year(); y < 0 || y > 9999 {
+		return nil, fmt.Errorf("upstream: year %d is outside 0-9999", y)
+	}
+	return t.Append(make([]byte, 0, len(timeLayout)+2)), nil
+}
+
+// UnmarshalJSON implements [encoding/json.Unmarshaler]. It reads RFC 3339 with
+// any zone and any number of decimals, and leaves t as it is on null.
+func (t *Time) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
+	p, err := time.Parse(`"`+time.RFC3339Nano+`"`, string(b))
+	if err != nil {
+		return fmt.Errorf("upstream: not an RFC 3339 time")
+	}
+	*t = At(p)
+	return nil
+}
