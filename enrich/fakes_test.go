@@ -1,0 +1,427 @@
+package enrich
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/weft-gateway/weft/cache"
+	"github.com/weft-gateway/weft/upstream"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const tenantID = "tenant-1"
+
+// calls counts the calls of a fake and can make an operation fail.
+type calls struct {
+	latency time.Duration
+
+	mu   sync.Mutex
+	made map[upstream.Op]int
+	fail map[upstream.Op]error
+	trip map[upstream.Op]bool
+}
+
+func (c *calls) call(ctx context.Context, op upstream.Op) error {
+	c.mu.Lock()
+	if c.made == nil {
+		c.made = map[upstream.Op]int{}
+	}
+	c.made[op]++
+	err := c.fail[op]
+	c.mu.Unlock()
+	select {
+	case <-time.After(c.latency):
+		return err
+	case <-ctx.Done():
+		return &upstream.Error{Kind: upstream.Timeout, Op: op}
+	}
+}
+
+func (c *calls) failing(op upstream.Op, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fail == nil {
+		c.fail = map[upstream.Op]error{}
+	}
+	c.fail[op] = err
+}
+
+func (c *calls) count(op upstream.Op) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.made[op]
+}
+
+func (c *calls) reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.made = nil
+}
+
+func (c *calls) tripped(op upstream.Op, v bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.trip == nil {
+		c.trip = map[upstream.Op]bool{}
+	}
+	c.trip[op] = v
+}
+
+func (c *calls) Tripped(op upstream.Op) (bool, time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.trip[op], 7 * time.Second
+}
+
+// rowStore is a store that does not prove ownership: its Thread answers for
+// anybody's conversation. Rows are listed newest first; the id's number orders them.
+type rowStore struct {
+	calls
+	mu      sync.Mutex
+	rows    []upstream.Conversation // of the tenant, newest first
+	foreign map[string]bool         // readable, but never listed
+	threads map[string]upstream.Thread
+}
+
+func (s *rowStore) Filters() []upstream.Filter {
+	return []upstream.Filter{upstream.FilterType, upstream.FilterExternalIdentifier, upstream.FilterCustomerPhone, upstream.FilterWhatsappSender}
+}
+
+func (s *rowStore) add(c upstream.Conversation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rows = slices.Insert(s.rows, 0, c)
+}
+
+func (s *rowStore) List(ctx context.Context, q upstream.ListQuery) (upstream.Page, error) {
+	if err := s.call(ctx, upstream.OpList); err != nil {
+		return upstream.Page{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []upstream.Conversation
+	for _, c := range s.rows {
+		if matches(c, q.Filters) {
+			found = append(found, c)
+		}
+	}
+	return cut(found, q), nil
+}
+
+// cut pages by the number of the id after which a page begins.
+func cut(rows []upstream.Conversation, q upstream.ListQuery) upstream.Page {
+	from := 0
+	if q.Cursor != "" {
+		before := number(q.Cursor)
+		for from < len(rows) && number(rows[from].ID) >= before {
+			from++
+		}
+	}
+	to := min(len(rows), from+cmp.Or(q.PerPage, 15))
+	page := upstream.Page{Rows: slices.Clone(rows[from:to])}
+	if to < len(rows) {
+		page.Next = rows[to-1].ID
+	}
+	return page
+}
+
+func number(id string) int {
+	n, _ := strconv.Atoi(id[len("conv-"):])
+	return n
+}
+
+func matches(c upstream.Conversation, filters map[upstream.Filter]string) bool {
+	_, sender, kind := facets(&c)
+	got := map[upstream.Filter]string{
+		upstream.FilterType: kind, upstream.FilterExternalIdentifier: deref(c.ExternalIdentifier), upstream.FilterWhatsappSender: sender,
+	}
+	if c.Customer != nil {
+		got[upstream.FilterCustomerPhone] = deref(c.Customer.Phone)
+	}
+	for f, want := range filters {
+		if got[f] != want {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *rowStore) Thread(ctx context.Context, id string) (upstream.Thread, error) {
+	if err := s.call(ctx, upstream.OpThread); err != nil {
+		return upstream.Thread{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.rows {
+		if c.ID == id {
+			return s.thread(c), nil
+		}
+	}
+	if s.foreign[id] {
+		return upstream.Thread{Messages: []upstream.Message{message(id, 0, "user")}}, nil
+	}
+	return upstream.Thread{}, &upstream.Error{Kind: upstream.NotFound, Op: upstream.OpThread}
+}
+
+func (s *rowStore) thread(c upstream.Conversation) upstream.Thread {
+	t, ok := s.threads[c.ID]
+	if !ok {
+		t.Messages = []upstream.Message{message(c.ID, 0, "user"), message(c.ID, 1, "assistant")}
+	}
+	t.Hints = upstream.Hints{ExternalIdentifier: c.ExternalIdentifier, Customer: c.Customer, WhatsappSender: c.WhatsappSender}
+	return t
+}
+
+func (s *rowStore) Derive(c *upstream.Conversation, t *upstream.Thread) upstream.Derived {
+	d := upstream.Derived{Status: c.Status, AttentionItems: []upstream.AttentionItem{}}
+	if t != nil && len(t.Messages) > 0 && t.Messages[len(t.Messages)-1].Role == "assistant" {
+		d.Status = upstream.StatusWaiting
+	}
+	return d
+}
+
+// readStore is a store that proves ownership and carries the link.
+type readStore struct {
+	rowStore
+	links map[string][2]string // conversation -> contact, account
+}
+
+func (s *readStore) Conversation(ctx context.Context, id string) (upstream.Conversation, error) {
+	if err := s.call(ctx, upstream.OpConversation); err != nil {
+		return upstream.Conversation{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.rows {
+		if c.ID == id {
+			return s.linked(c), nil
+		}
+	}
+	return upstream.Conversation{}, &upstream.Error{Kind: upstream.NotFound, Op: upstream.OpConversation}
+}
+
+func (s *readStore) List(ctx context.Context, q upstream.ListQuery) (upstream.Page, error) {
+	page, err := s.rowStore.List(ctx, q)
+	for i := range page.Rows {
+		page.Rows[i] = s.linked(page.Rows[i])
+	}
+	return page, err
+}
+
+func (s *readStore) linked(c upstream.Conversation) upstream.Conversation {
+	c.Linked = true
+	if l, ok := s.links[c.ID]; ok {
+		c.ContactID, c.AccountID = optional(l[0]), optional(l[1])
+	}
+	return c
+}
+
+func (s *readStore) AttentionItems(ctx context.Context, id string) ([]upstream.AttentionItem, error) {
+	if err := s.call(ctx, upstream.OpAttention); err != nil {
+		return nil, err
+	}
+	return []upstream.AttentionItem{{ID: "att-1", TenantID: tenantID, ConversationID: id, Type: "escalation", Status: "open"}}, nil
+}
+
+// fakeCRM answers from two maps.
+type fakeCRM struct {
+	calls
+	contacts map[string]upstream.Contact
+	accounts map[string]upstream.Account
+	batches  []int // sizes of the batches asked, finds included; guarded by calls.mu
+}
+
+func (c *fakeCRM) batch(n int) {
+	c.calls.mu.Lock()
+	defer c.calls.mu.Unlock()
+	c.batches = append(c.batches, n)
+}
+
+func (c *fakeCRM) Contacts(ctx context.Context, ids []string) (map[string]upstream.Contact, error) {
+	c.batch(len(ids))
+	if err := c.call(ctx, upstream.OpContacts); err != nil {
+		return nil, err
+	}
+	return pickRecords(c.contacts, ids), nil
+}
+
+func (c *fakeCRM) Accounts(ctx context.Context, ids []string) (map[string]upstream.Account, error) {
+	c.batch(len(ids))
+	if err := c.call(ctx, upstream.OpAccounts); err != nil {
+		return nil, err
+	}
+	return pickRecords(c.accounts, ids), nil
+}
+
+func pickRecords[R any](all map[string]R, ids []string) map[string]R {
+	out := map[string]R{}
+	for _, id := range ids {
+		if r, ok := all[id]; ok {
+			out[id] = r
+		}
+	}
+	return out
+}
+
+func (c *fakeCRM) FindContacts(ctx context.Context, by upstream.Lookup, values []string) (map[string][]upstream.Contact, error) {
+	c.batch(len(values))
+	if err := c.call(ctx, upstream.OpFind); err != nil {
+		return nil, err
+	}
+	out := map[string][]upstream.Contact{}
+	for _, v := range values {
+		for _, contact := range c.contacts {
+			got := map[upstream.Lookup]*string{upstream.ByEmail: contact.Email, upstream.ByPhone: contact.Phone, upstream.ByExternalRef: contact.ExternalRef}[by]
+			if deref(got) == v {
+				out[v] = append(out[v], contact)
+			}
+		}
+	}
+	return out, nil
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func message(id string, i int, role string) upstream.Message {
+	return upstream.Message{ID: fmt.Sprintf("%s-%d", id, i), Role: role, Content: "text of " + id, FunctionCalls: []upstream.FunctionCall{}}
+}
+
+// conv makes conversation n. Its external identifier is ref-n.
+func conv(n int) upstream.Conversation {
+	at := upstream.At(time.Date(2026, 1, 1, 0, 0, n, 0, time.UTC))
+	kind, ref := "api", fmt.Sprintf("ref-%d", n)
+	on := true
+	return upstream.Conversation{
+		ID: fmt.Sprintf("conv-%d", n), TenantID: tenantID, Status: upstream.StatusActive, MessageCount: 2,
+		CreatedAt: at, UpdatedAt: at, LastMessageAt: &at, Type: &kind, AIEnabled: &on, ExternalIdentifier: &ref,
+		Variables: json.RawMessage(`{"plan":"premium"}`),
+	}
+}
+
+// widget makes conversation n of a kind that no list filter finds.
+func widget(n int) upstream.Conversation {
+	c := conv(n)
+	kind := "widget"
+	c.Type, c.ExternalIdentifier, c.Variables = &kind, nil, json.RawMessage("null")
+	return c
+}
+
+// world is an enricher over fakes, with a tenant of either kind of store.
+type world struct {
+	e     *Enricher
+	cache *cache.Cache
+	rows  *rowStore
+	reads *readStore
+	crm   *fakeCRM
+	row   *Tenant // its store is rows
+	read  *Tenant // its store is reads
+}
+
+// newWorld has conversations conv-1..n, each with a contact and an account of
+// its own: con-n and acc-n. The store takes 20 ms, the CRM 50 ms.
+func newWorld(t testing.TB, n int) *world {
+	t.Helper()
+	w := &world{
+		rows:  &rowStore{foreign: map[string]bool{"conv-9999999": true}},
+		reads: &readStore{links: map[string][2]string{}},
+		crm:   &fakeCRM{contacts: map[string]upstream.Contact{}, accounts: map[string]upstream.Account{}},
+	}
+	w.rows.latency, w.reads.latency, w.crm.latency = 20*time.Millisecond, 20*time.Millisecond, 50*time.Millisecond
+	for i := 1; i <= n; i++ {
+		c := conv(i)
+		w.rows.add(c)
+		w.reads.add(c)
+		con, acc := fmt.Sprintf("con-%d", i), fmt.Sprintf("acc-%d", i)
+		w.reads.links[c.ID] = [2]string{con, acc}
+		w.crm.contacts[con] = upstream.Contact{ID: con, TenantID: tenantID, AccountID: &acc, ExternalRef: c.ExternalIdentifier, ResolutionStatus: "crm_resolved"}
+		w.crm.accounts[acc] = upstream.Account{ID: acc, TenantID: tenantID, ResolutionStatus: "crm_resolved"}
+	}
+	var err error
+	if w.cache, err = cache.New(cache.Config{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.cache.Close)
+	w.e, err = New(Config{
+		Cache: w.cache, Request: 3 * time.Second, Store: time.Second, CRM: time.Second,
+		Conversation: cache.Policy{Fresh: 2 * time.Second, Stale: 24 * time.Hour},
+		Contact:      cache.Policy{Fresh: 5 * time.Minute, Stale: 168 * time.Hour, Missing: time.Minute},
+		Account:      cache.Policy{Fresh: 15 * time.Minute, Stale: 168 * time.Hour, Missing: time.Minute},
+		Link:         cache.Policy{Fresh: 10 * time.Minute, Stale: 168 * time.Hour, Missing: time.Minute},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.row = &Tenant{ID: tenantID, Store: w.rows, StoreName: "rows", CRM: w.crm, CRMName: "crm",
+		Rules: []Rule{{Field: "external_identifier", By: upstream.ByExternalRef}, {Field: "customer.phone", By: upstream.ByPhone}}}
+	w.read = &Tenant{ID: "tenant-2", Store: w.reads, StoreName: "reads", CRM: w.crm, CRMName: "crm"}
+	return w
+}
+
+var everything = []Part{PartMessages, PartContact, PartAccount, PartAttentionItems}
+
+// ask asks for everything of one conversation.
+func (w *world) ask(t testing.TB, tenant *Tenant, id string) *document {
+	t.Helper()
+	d, err := w.e.Conversation(t.Context(), tenant, Request{ID: id, Include: everything})
+	if err != nil {
+		t.Fatalf("conversation %s: %v", id, err)
+	}
+	return parse(t, d)
+}
+
+// document is the decoded form of an answer.
+type document struct {
+	ID           string            `json:"id"`
+	ContactID    *string           `json:"contactId"`
+	AccountID    *string           `json:"accountId"`
+	Status       string            `json:"status"`
+	MessageCount int               `json:"messageCount"`
+	Variables    json.RawMessage   `json:"variables"`
+	Contact      json.RawMessage   `json:"contact"`
+	Account      json.RawMessage   `json:"account"`
+	Messages     []json.RawMessage `json:"messages"`
+	Items        []json.RawMessage `json:"attentionItems"`
+	Enrichment   struct {
+		Complete bool
+		Link     struct{ Rule, State, Reason string }
+		Conversation, Messages, Contact, Account, AttentionItems struct {
+			State, Source, Reason string
+			AsOf                  *time.Time
+			AgeSeconds            *int
+			RetryAfterSeconds     int
+		}
+	} `json:"enrichment"`
+	took time.Duration
+	tag  string
+}
+
+func parse(t testing.TB, d *Document) *document {
+	t.Helper()
+	var out document
+	if err := json.Unmarshal(d.Body, &out); err != nil {
+		t.Fatalf("not JSON: %v\n%s", err, d.Body)
+	}
+	out.took, out.tag = d.Took, d.Tag
+	return &out
+}
+
+// states lists the states in the order link, conversation, messages, contact, account, items.
+func (d *document) states() []string {
+	e := d.Enrichment
+	return []string{e.Link.State, e.Conversation.State, e.Messages.State, e.Contact.State, e.Account.State, e.AttentionItems.State}
+}

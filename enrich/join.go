@@ -1,0 +1,194 @@
+package enrich
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weft-gateway/weft/cache"
+	"github.com/weft-gateway/weft/upstream"
+)
+
+// join is one document in the making: a slot for each part. No slot is written
+// by more than one goroutine, and each is read only after the group's Wait.
+type join struct {
+	e     *Enricher
+	t     *Tenant
+	r     *Request
+	start time.Time
+
+	conversation *upstream.Conversation
+	convReport   Report
+	thread       *thread
+	threadReport Report
+	items        []byte
+	itemsReport  Report
+	side         side
+}
+
+// Conversation answers with one enriched conversation. The errors are those of
+// request.go, or the store's [*upstream.Error].
+func (e *Enricher) Conversation(ctx context.Context, t *Tenant, r Request) (*Document, error) {
+	start := time.Now()
+	ctx, cancel := e.bounded(ctx, start)
+	defer cancel()
+	j := &join{e: e, t: t, r: &r, start: start}
+	if err := j.run(ctx); err != nil {
+		return nil, waited(err)
+	}
+	if !allowed(r.Workspaces, j.conversation.WorkspaceID) {
+		return nil, upstream.NotFound
+	}
+	for _, p := range r.Require {
+		rep := j.reportOf(p)
+		if rep.State == Unavailable || rep.State == Forbidden {
+			return nil, &PartError{Part: p, RetryAfter: rep.RetryAfter}
+		}
+	}
+	return j.document(), nil
+}
+
+// bounded keeps the margin out of the request's time.
+func (e *Enricher) bounded(ctx context.Context, start time.Time) (context.Context, context.CancelFunc) {
+	deadline := start.Add(e.cfg.Request)
+	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
+		deadline = d
+	}
+	return context.WithDeadline(ctx, deadline.Add(-margin))
+}
+
+// run fills the slots. With a copy of the conversation at hand, everything is
+// asked at once on the strength of the copy; without one, a store that proves
+// ownership is asked for all of its parts at once, and any other has to prove
+// the conversation first.
+func (j *join) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // waits end with the request; the loads behind them go on
+	j.prefetch(ctx)
+	rows, _ := j.e.records.of(j.t)
+	known := rows.Peek(ctx, j.t.ID, []string{j.r.ID}, true)[0]
+	if known.State == cache.Absent {
+		return upstream.NotFound
+	}
+	_, reader := j.t.proves()
+	var g errgroup.Group
+	var ahead *guess
+	if known.Value != nil || reader {
+		j.ask(ctx, &g)
+		ahead = j.guess(ctx, known.Value)
+	}
+	res := j.e.loadConversation(ctx, j.t, j.r.ID, known.Value)
+	j.convReport = report(j.start, j.t.StoreName, res)
+	if err := conversationError(res); err != nil {
+		cancel()
+		_ = g.Wait() // nothing is said of parts without a conversation
+		ahead.drop()
+		return err
+	}
+	j.adopt(res.Value)
+	if known.Value == nil && !reader {
+		j.ask(ctx, &g)
+	}
+	j.side = j.settle(ctx, ahead)
+	_ = g.Wait() // parts record their outcomes and return nil
+	return j.gone()
+}
+
+// prefetch brings what Redis has of the conversation into memory in one visit.
+func (j *join) prefetch(ctx context.Context) {
+	_, kind := j.e.records.of(j.t)
+	keys := []cache.Key{{Tenant: j.t.ID, Kind: kind, ID: j.r.ID}}
+	if j.r.wants(PartMessages) {
+		keys = append(keys, cache.Key{Tenant: j.t.ID, Kind: kindThread, ID: j.t.threadKey(j.r.ID)})
+	}
+	if _, ok := j.t.proves(); ok {
+		keys = append(keys, cache.Key{Tenant: j.t.ID, Kind: kindLink, ID: rememberedKey(j.r.ID)})
+		if j.r.wants(PartAttentionItems) {
+			keys = append(keys, cache.Key{Tenant: j.t.ID, Kind: kindAttention, ID: j.r.ID})
+		}
+	}
+	j.e.cfg.Cache.Prefetch(ctx, keys)
+}
+
+// ask starts the parts that need only the conversation's id.
+func (j *join) ask(ctx context.Context, g *errgroup.Group) {
+	j.threadReport, j.itemsReport = skipped(), skipped()
+	if j.r.wants(PartMessages) {
+		g.Go(func() error {
+			res := j.e.loadThread(ctx, j.t, j.r.ID)
+			j.thread, j.threadReport = res.Value, report(j.start, j.t.StoreName, res)
+			j.threadReport.Took = time.Since(j.start)
+			return nil
+		})
+	}
+	if store, ok := j.t.Store.(upstream.AttentionReader); ok && j.r.wants(PartAttentionItems) {
+		g.Go(func() error {
+			res := j.e.loadItems(ctx, j.t, store, j.r.ID)
+			if j.itemsReport = report(j.start, j.t.StoreName, res); res.Value != nil {
+				j.items = res.Value.json
+			}
+			j.itemsReport.Took = time.Since(j.start)
+			return nil
+		})
+	}
+}
+
+// adopt takes the conversation that the document is about. Records are shared
+// and never changed: the document's own copy is.
+func (j *join) adopt(c *upstream.Conversation) {
+	own := *c
+	j.t.place(&own)
+	j.conversation = &own
+	j.convReport.Took = time.Since(j.start)
+	if own.Linked {
+		l := link{ContactID: deref(own.ContactID), AccountID: deref(own.AccountID)}
+		if j.convReport.State == Fresh {
+			j.e.records.links.Put(j.t.ID, rememberedKey(own.ID), &l)
+		}
+	}
+}
+
+// gone notices that a conversation known from a list has been deleted since:
+// the store's documented not-found, for this request, about a row that it did
+// not show just now.
+func (j *join) gone() error {
+	if _, ok := j.t.proves(); ok || j.threadReport.State != Missing || j.convReport.State == Fresh {
+		return nil
+	}
+	j.e.records.rows.Drop(j.t.ID, j.r.ID)
+	return upstream.NotFound
+}
+
+// conversationError is the error that a failed conversation ends the request
+// with. A copy, however it came to be stale, is no failure.
+func conversationError[V any](res cache.Result[V]) error {
+	switch {
+	case res.State == cache.Absent:
+		return upstream.NotFound
+	case res.State == cache.Failed && res.Err == nil:
+		return errors.New("enrich: a failed load without a cause")
+	case res.State == cache.Failed:
+		return res.Err
+	}
+	return nil
+}
+
+func (j *join) want() wanted {
+	return wanted{contact: j.r.wants(PartContact), account: j.r.wants(PartAccount)}
+}
+
+func (j *join) reportOf(p Part) Report {
+	switch p {
+	case PartConversation:
+		return j.convReport
+	case PartMessages:
+		return j.threadReport
+	case PartContact:
+		return j.side.contact
+	case PartAccount:
+		return j.side.account
+	}
+	return j.itemsReport
+}

@@ -1,0 +1,142 @@
+package enrich
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/weft-gateway/weft/upstream"
+)
+
+// List answers with one page of enriched conversations. It costs one list
+// call, at most one search per kind of look-up and one batch per kind of record.
+func (e *Enricher) List(ctx context.Context, t *Tenant, r ListRequest) (*Document, error) {
+	start := time.Now()
+	ctx, cancel := e.bounded(ctx, start)
+	defer cancel()
+	cursor, err := checkList(t, &r)
+	if err != nil {
+		return nil, err
+	}
+	res := e.loadPage(ctx, t, upstream.ListQuery{Filters: r.Filters, PerPage: r.PerPage, Cursor: cursor})
+	if err := conversationError(res); err != nil {
+		return nil, waited(err)
+	}
+	list := report(start, t.StoreName, res)
+	list.Took = time.Since(start)
+	l := &listing{e: e, t: t, r: &r, start: start, list: list}
+	l.enrich(ctx, res.Value)
+	return l.document(res.Value), nil
+}
+
+// checkList refuses filters that the store cannot answer, and cursors of other lists.
+func checkList(t *Tenant, r *ListRequest) (cursor string, err error) {
+	able := t.Store.Filters()
+	for f := range r.Filters {
+		if !slices.Contains(able, f) {
+			return "", &FieldError{Field: string(f)}
+		}
+	}
+	cursor, ok := openCursor(t.ID, r)
+	if !ok {
+		return "", &FieldError{Field: "cursor"}
+	}
+	return cursor, nil
+}
+
+// listing is one page in the making.
+type listing struct {
+	e     *Enricher
+	t     *Tenant
+	r     *ListRequest
+	start time.Time
+	list  Report
+	rows  []upstream.Conversation // the document's own copies
+	sides []side
+}
+
+// enrich resolves all rows that the credential may see in one go.
+func (l *listing) enrich(ctx context.Context, page *upstream.Page) {
+	var anchors []anchor
+	for _, c := range page.Rows {
+		l.t.place(&c)
+		if !allowed(l.r.Workspaces, c.WorkspaceID) {
+			continue
+		}
+		l.rows = append(l.rows, c)
+		anchors = append(anchors, l.t.anchor(&c))
+	}
+	want := wanted{
+		contact: slices.Contains(l.r.Include, PartContact),
+		account: slices.Contains(l.r.Include, PartAccount),
+	}
+	l.sides = l.e.resolve(ctx, l.t, anchors, want, l.start)
+	for i, a := range anchors {
+		if s := &l.sides[i]; a.linked && s.link.State == Fresh {
+			s.link.State, s.link.Reason = l.list.State, l.list.Reason
+		}
+	}
+}
+
+func (l *listing) document(page *upstream.Page) *Document {
+	w := newBuilder(1024 + 2048*len(l.rows))
+	w.b = append(w.b, `{"data":[`...)
+	whole := l.list.whole()
+	for i := range l.rows {
+		if i > 0 {
+			w.b = append(w.b, ',')
+		}
+		whole = l.row(w, i) && whole
+	}
+	b := appendInt(append(w.b, `],"perPage":`...), l.r.PerPage)
+	b = appendID(append(b, `,"nextCursor":`...), sealCursor(l.t.ID, l.r, page.Next))
+	b = appendID(append(b, `,"prevCursor":`...), sealCursor(l.t.ID, l.r, page.Prev))
+	w.b = append(b, ',')
+	w.settle()
+	b = appendBool(append(w.b, `"enrichment":{"complete":`...), &whole)
+	b = l.list.append(append(b, `,"list":`...))
+	w.b = append(b, `}}`...)
+	w.from = len(w.b)
+	w.tag.Write([]byte(l.list.settled()))
+	return &Document{
+		Body: w.b, Tag: w.sum(), Took: time.Since(l.start),
+		Parts: append([]NamedReport{{"list", l.list}}, l.worst()...),
+	}
+}
+
+// row writes one row and reports whether it is whole.
+func (l *listing) row(w *builder, i int) bool {
+	c, s := &l.rows[i], &l.sides[i]
+	status := l.t.Store.Derive(c, nil).Status
+	shown := head{c: c, side: s, status: status, count: c.MessageCount, costs: l.r.Costs, hide: l.t.hides(hideVariables)}
+	w.b = append(shown.append(append(w.b, '{')), ',')
+	parts := []NamedReport{
+		{string(PartConversation), l.list}, {string(PartContact), s.contact}, {string(PartAccount), s.account},
+	}
+	whole := complete(s.link, parts)
+	w.reports(whole, s.rule, s.link, parts)
+	w.b = append(w.b, '}')
+	for _, p := range parts {
+		l.e.cfg.Observe(Part(p.Name), p.State, p.Reason)
+	}
+	return whole
+}
+
+// worst sums a page up for the headers: of each record's reports the least whole.
+func (l *listing) worst() []NamedReport {
+	if len(l.sides) == 0 {
+		return nil
+	}
+	contact, account := l.sides[0].contact, l.sides[0].account
+	took := time.Since(l.start)
+	for _, s := range l.sides {
+		if contact.whole() && !s.contact.whole() {
+			contact = s.contact
+		}
+		if account.whole() && !s.account.whole() {
+			account = s.account
+		}
+	}
+	contact.Took, account.Took = took, took
+	return []NamedReport{{string(PartContact), contact}, {string(PartAccount), account}}
+}

@@ -1,0 +1,238 @@
+package enrich
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/weft-gateway/weft/cache"
+	"github.com/weft-gateway/weft/upstream"
+)
+
+// proofs finds the conversations of stores that do not prove ownership
+// themselves: knowing an id proves nothing there, being shown it in a list
+// made with the tenant's own key does.
+//
+// A row is kept whenever a list shows it. An id without a row is looked for in
+// two ways at once:
+//
+//   - The conversation is read, and the list is asked by what the read shows:
+//     its reference, or its phone numbers. This can only ever prove that the
+//     id is the tenant's, so that the answer never depends on whether the read
+//     found something.
+//   - The head of the list is walked (walk.go). The walk proves that the id is
+//     not the tenant's if it saw the whole list, or all of the list that the
+//     index of known ids (backfill.go) does not cover.
+type proofs struct {
+	e     *Enricher
+	mu    sync.Mutex
+	walks map[string]*walker // tenant id -> its walker
+}
+
+func newProofs(e *Enricher) *proofs {
+	return &proofs{e: e, walks: map[string]*walker{}}
+}
+
+func (p *proofs) walker(t *Tenant) *walker {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w, ok := p.walks[t.ID]
+	if !ok {
+		w = &walker{e: p.e, t: t, wake: make(chan struct{}, 1)}
+		p.walks[t.ID] = w
+	}
+	return w
+}
+
+// loadConversation reads one conversation, or its row. A known copy is what
+// the cache holds, nil for none.
+func (e *Enricher) loadConversation(ctx context.Context, t *Tenant, id string, known *upstream.Conversation) cache.Result[*upstream.Conversation] {
+	reader, proves := t.proves()
+	op := upstream.OpList
+	if proves {
+		op = upstream.OpConversation
+	}
+	load := func(ctx context.Context, _ []string) (map[string]*upstream.Conversation, error) {
+		switch {
+		case proves:
+			c, err := reader.Conversation(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			return one(id, &c), nil
+		case known != nil:
+			return e.proofs.refresh(ctx, t, known)
+		}
+		return e.proofs.prove(ctx, t, id)
+	}
+	opt := e.staleNow(t.Store, op)
+	opt.SkipRedis = true // the request began by asking it
+	loader, _ := e.records.of(t)
+	return loader.Load(ctx, t.ID, []string{id}, opt, load)[0]
+}
+
+func one(id string, c *upstream.Conversation) map[string]*upstream.Conversation {
+	return map[string]*upstream.Conversation{id: c}
+}
+
+// errUnlisted says that a row could not be listed again in one call. It is as
+// good as it was, and its time says when that was.
+var errUnlisted = errors.New("enrich: the row is not on the page that was listed")
+
+// refresh lists a known row again, in one call that documents of the same
+// customer share. A list that was seen to its end without the row says that
+// the conversation is gone.
+func (p *proofs) refresh(ctx context.Context, t *Tenant, known *upstream.Conversation) (map[string]*upstream.Conversation, error) {
+	q, ok := narrow(known.ExternalIdentifier, known.Customer, known.WhatsappSender)
+	if !ok {
+		q = upstream.ListQuery{PerPage: upstream.MaxBatch}
+		if known.Type != nil {
+			q.Filters = map[upstream.Filter]string{upstream.FilterType: *known.Type}
+		}
+	}
+	page, err := p.page(ctx, t, q)
+	if err != nil {
+		return nil, err
+	}
+	if row := rowOf(page, known.ID); row != nil {
+		return one(known.ID, row), nil
+	}
+	if page.Next == "" {
+		return nil, nil
+	}
+	return nil, errUnlisted
+}
+
+// narrow makes the query that lists a conversation by its own keys.
+func narrow(ref *string, customer, sender *upstream.Party) (upstream.ListQuery, bool) {
+	f := map[upstream.Filter]string{}
+	if v := deref(ref); v != "" {
+		f[upstream.FilterExternalIdentifier] = v
+	} else {
+		if customer != nil && deref(customer.Phone) != "" {
+			f[upstream.FilterCustomerPhone] = *customer.Phone
+		}
+		if sender != nil && deref(sender.Phone) != "" {
+			f[upstream.FilterWhatsappSender] = *sender.Phone
+		}
+	}
+	return upstream.ListQuery{Filters: f, PerPage: upstream.MaxBatch}, len(f) > 0
+}
+
+// page lists one page, through the cache of pages.
+func (p *proofs) page(ctx context.Context, t *Tenant, q upstream.ListQuery) (*upstream.Page, error) {
+	res := p.e.loadPage(ctx, t, q)
+	if res.State == cache.Stale {
+		return nil, res.Err // an old page proves nothing of now
+	}
+	return res.Value, conversationError(res)
+}
+
+func rowOf(page *upstream.Page, id string) *upstream.Conversation {
+	for i := range page.Rows {
+		if page.Rows[i].ID == id {
+			return &page.Rows[i]
+		}
+	}
+	return nil
+}
+
+// sighting is what one of the two ways of looking came to.
+type sighting struct {
+	row *upstream.Conversation // nil: not seen
+	err error                  // why it is not known whether it is there
+}
+
+// prove looks for a conversation whose row is not known. A nil map without an
+// error says that it is not the tenant's.
+func (p *proofs) prove(ctx context.Context, t *Tenant, id string) (map[string]*upstream.Conversation, error) {
+	began := time.Now()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	read := make(chan struct{}) // closed when the read has been answered
+	shown, walked := make(chan sighting, 1), make(chan sighting, 1)
+	var th upstream.Thread
+	var readErr error
+	guarded := func(out chan<- sighting, f func() sighting) {
+		defer func() { // a panic is this way's failure, and the other goes on
+			if r := recover(); r != nil {
+				out <- sighting{err: upstream.BadResponse}
+			}
+		}()
+		out <- f()
+	}
+	go guarded(shown, func() sighting {
+		func() {
+			defer close(read)
+			ctx, cancel := context.WithTimeout(ctx, p.e.cfg.Store+slack)
+			defer cancel()
+			readErr = upstream.BadResponse // stays if the call panics
+			th, readErr = t.Store.Thread(ctx, id)
+		}()
+		return p.byHints(ctx, t, id, th.Hints, readErr)
+	})
+	go guarded(walked, func() sighting { return p.walker(t).find(ctx, id, began) })
+
+	row, err := first(ctx, shown, walked)
+	if row == nil {
+		return nil, err
+	}
+	select { // the messages were read already: one call, not two
+	case <-read:
+		if rec, encErr := newThread(th, t.hides(hideCalls)); readErr == nil && encErr == nil {
+			p.e.records.threads.Put(t.ID, t.threadKey(id), rec)
+		}
+	case <-ctx.Done():
+	}
+	return one(id, row), nil
+}
+
+// first waits for a proof. That the id is not the tenant's is for the walk to
+// say; if it cannot, a failure of the other way is told rather than its own.
+func first(ctx context.Context, shown, walked <-chan sighting) (*upstream.Conversation, error) {
+	var hinted, walk sighting
+	for range 2 {
+		select {
+		case hinted = <-shown:
+			shown = nil
+		case walk = <-walked:
+			walked = nil
+			if walk.row == nil && walk.err == nil {
+				return nil, nil
+			}
+		case <-ctx.Done():
+			return nil, waited(ctx.Err())
+		}
+		if hinted.row != nil {
+			return hinted.row, nil
+		}
+		if walk.row != nil {
+			return walk.row, nil
+		}
+	}
+	if _, unproven := walk.err.(*UnprovenError); unproven && hinted.err != nil {
+		return nil, hinted.err
+	}
+	return nil, walk.err
+}
+
+// byHints asks the list by what the read shows. A read that found nothing and
+// a list that does not hold the id say the same: nothing.
+func (p *proofs) byHints(ctx context.Context, t *Tenant, id string, h upstream.Hints, readErr error) sighting {
+	if readErr != nil {
+		if upstream.KindOf(readErr) == upstream.NotFound {
+			readErr = nil
+		}
+		return sighting{err: readErr}
+	}
+	q, ok := narrow(h.ExternalIdentifier, h.Customer, h.WhatsappSender)
+	if !ok {
+		return sighting{}
+	}
+	page, err := p.e.list(ctx, t, q)
+	if err != nil {
+		return sighting{err: err}
+	}
+	return sighting{row: rowOf(&page, id)}
+}

@@ -1,0 +1,167 @@
+package enrich
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/weft-gateway/weft/cache"
+	"github.com/weft-gateway/weft/upstream"
+)
+
+// The kinds of record in the cache.
+const (
+	kindConversation = "conversation" // proved by the store's own answer
+	kindRow          = "row"          // a conversation proved by a list
+	kindThread       = "messages"
+	kindAttention    = "attention"
+	kindContact      = "contact"
+	kindAccount      = "account"
+	kindLink         = "link"
+	kindList         = "list"
+)
+
+const (
+	// unknownFor is how long an id is remembered as not found. A conversation
+	// that was asked for before it existed must be readable within 2 s.
+	unknownFor = time.Second
+
+	// provenFor is how long a row proves ownership after it was last used.
+	provenFor = 30 * 24 * time.Hour
+
+	// listStale is how long a page may stand in for a store that is down.
+	listStale = time.Hour
+
+	// slack lets a call's own deadline fire before that of the load around it,
+	// so that the reason is the call's.
+	slack = 100 * time.Millisecond
+)
+
+// thread is the messages part as it is kept: the array as it is spliced, and
+// of each message what Derive looks at.
+type thread struct {
+	json     []byte
+	messages []upstream.Message // role and time only
+}
+
+// items is the attention items part: a JSON array.
+type items struct{ json []byte }
+
+// contact and account are records as they are spliced, with their join keys.
+type contact struct {
+	id, accountID string
+	json          []byte
+}
+
+type account struct{ json []byte }
+
+// link is what a look-up in the CRM came to, or what the store last said.
+type link struct {
+	ContactID string `json:"contactId"`
+	AccountID string `json:"accountId,omitempty"`
+	Ambiguous bool   `json:"ambiguous,omitempty"`
+}
+
+// records are the loaders, one a kind.
+type records struct {
+	conversations *cache.Loader[*upstream.Conversation]
+	rows          *cache.Loader[*upstream.Conversation]
+	threads       *cache.Loader[*thread]
+	attention     *cache.Loader[*items]
+	contacts      *cache.Loader[*contact]
+	accounts      *cache.Loader[*account]
+	links         *cache.Loader[*link]
+	lists         *cache.Loader[*upstream.Page]
+}
+
+func newRecords(cfg Config) (records, error) {
+	var r records
+	store, crm := cfg.Store+slack, cfg.CRM+slack
+	part := cache.Policy{Fresh: cfg.Conversation.Fresh, Stale: cfg.Conversation.Stale, Missing: unknownFor}
+	row := cache.Policy{Fresh: cfg.Conversation.Fresh, Stale: max(cfg.Conversation.Stale, provenFor), Missing: unknownFor}
+	list := cache.Policy{Fresh: cfg.Conversation.Fresh, Stale: min(cfg.Conversation.Stale, listStale), Missing: unknownFor}
+	errs := make([]error, 8)
+	r.conversations, errs[0] = newLoader(cfg, kindConversation, part, store, encodeJSON[*upstream.Conversation], decodeJSON[upstream.Conversation])
+	// Proving a conversation may take several calls: its bound is the request's.
+	r.rows, errs[7] = newLoader(cfg, kindRow, row, cfg.Request-margin, encodeJSON[*upstream.Conversation], decodeJSON[upstream.Conversation])
+	r.threads, errs[1] = newLoader(cfg, kindThread, part, store, func(t *thread) ([]byte, error) { return t.json, nil }, decodeThread)
+	r.attention, errs[2] = newLoader(cfg, kindAttention, part, store, func(i *items) ([]byte, error) { return i.json, nil }, func(b []byte) (*items, error) { return &items{b}, nil })
+	r.contacts, errs[3] = newLoader(cfg, kindContact, cfg.Contact, crm, func(c *contact) ([]byte, error) { return c.json, nil }, decodeContact)
+	r.accounts, errs[4] = newLoader(cfg, kindAccount, cfg.Account, crm, func(a *account) ([]byte, error) { return a.json, nil }, func(b []byte) (*account, error) { return &account{b}, nil })
+	r.links, errs[5] = newLoader(cfg, kindLink, cfg.Link, crm, encodeJSON[*link], decodeJSON[link])
+	r.lists, errs[6] = newLoader(cfg, kindList, list, store, encodeJSON[*upstream.Page], decodeJSON[upstream.Page])
+	return r, errors.Join(errs...)
+}
+
+// of returns the loader of the tenant's conversations, and the kind it keeps.
+func (r *records) of(t *Tenant) (*cache.Loader[*upstream.Conversation], string) {
+	if _, ok := t.proves(); ok {
+		return r.conversations, kindConversation
+	}
+	return r.rows, kindRow
+}
+
+func newLoader[V any](cfg Config, kind string, p cache.Policy, deadline time.Duration,
+	encode func(V) ([]byte, error), decode func([]byte) (V, error)) (*cache.Loader[V], error) {
+	return cache.NewLoader(cfg.Cache, cache.LoaderConfig[V]{
+		Kind: kind, Policy: p, Deadline: deadline, Encode: encode, Decode: decode,
+		Absent: func(err error) bool { return errors.Is(err, upstream.NotFound) },
+	})
+}
+
+func encodeJSON[V any](v V) ([]byte, error) { return json.Marshal(v) }
+
+func decodeJSON[V any](b []byte) (*V, error) {
+	v := new(V)
+	return v, json.Unmarshal(b, v)
+}
+
+// newThread makes the messages part of what the store answered.
+func newThread(t upstream.Thread, hideCalls bool) (*thread, error) {
+	messages := make([]upstream.Message, len(t.Messages))
+	out := &thread{messages: make([]upstream.Message, len(t.Messages))}
+	for i, m := range t.Messages {
+		if hideCalls {
+			m.FunctionCalls = nil
+		}
+		messages[i] = m
+		out.messages[i] = upstream.Message{Role: m.Role, CreatedAt: m.CreatedAt}
+	}
+	var err error
+	out.json, err = json.Marshal(messages)
+	return out, err
+}
+
+func decodeThread(b []byte) (*thread, error) {
+	var brief []struct {
+		Role      string         `json:"role"`
+		CreatedAt *upstream.Time `json:"createdAt"`
+	}
+	if err := json.Unmarshal(b, &brief); err != nil {
+		return nil, err
+	}
+	t := &thread{json: b, messages: make([]upstream.Message, len(brief))}
+	for i, m := range brief {
+		t.messages[i] = upstream.Message{Role: m.Role, CreatedAt: m.CreatedAt}
+	}
+	return t, nil
+}
+
+func newContact(c upstream.Contact) (*contact, error) {
+	b, err := json.Marshal(c)
+	return &contact{id: c.ID, accountID: deref(c.AccountID), json: b}, err
+}
+
+func decodeContact(b []byte) (*contact, error) {
+	var keys struct {
+		ID        string  `json:"id"`
+		AccountID *string `json:"accountId"`
+	}
+	err := json.Unmarshal(b, &keys)
+	return &contact{id: keys.ID, accountID: deref(keys.AccountID), json: b}, err
+}
+
+func newAccount(a upstream.Account) (*account, error) {
+	b, err := json.Marshal(a)
+	return &account{b}, err
+}

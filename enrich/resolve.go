@@ -1,0 +1,301 @@
+package enrich
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weft-gateway/weft/cache"
+	"github.com/weft-gateway/weft/upstream"
+)
+
+// side is the CRM side of one conversation: the link, and what it led to.
+type side struct {
+	rule                 string
+	contactID, accountID string
+	accountKnown         bool   // accountID is known, be it as none
+	remember             string // link key under which to remember the contact's account; "": known already
+
+	link, contact, account Report
+	contactJSON            []byte
+	accountJSON            []byte
+}
+
+// wanted says which records of the CRM side are asked for.
+type wanted struct{ contact, account bool }
+
+// resolver works out the CRM side of any number of conversations of one
+// tenant. One conversation is a batch of one.
+type resolver struct {
+	e     *Enricher
+	t     *Tenant
+	want  wanted
+	start time.Time
+	sides []side
+}
+
+// resolve costs at most one search per kind of look-up, one contact batch and
+// one account batch, however many anchors there are. The exception: contacts
+// whose remembered account turned out to be another cost a second account batch.
+func (e *Enricher) resolve(ctx context.Context, t *Tenant, anchors []anchor, want wanted, start time.Time) []side {
+	r := &resolver{e: e, t: t, want: want, start: start, sides: make([]side, len(anchors))}
+	if !want.contact && !want.account {
+		for i := range r.sides {
+			r.skip(i, anchors[i])
+		}
+		return r.sides
+	}
+	r.links(ctx, anchors)
+	if r.accountsKnown() {
+		before := r.accountIDs()
+		var g errgroup.Group
+		g.Go(func() error { r.contacts(ctx); return nil })
+		g.Go(func() error { r.accounts(ctx, r.pick(before, nil)); return nil })
+		_ = g.Wait() // both record their outcomes and return nil
+		r.adoptAccounts()
+		r.accounts(ctx, r.pick(r.accountIDs(), before))
+	} else {
+		r.contacts(ctx)
+		r.adoptAccounts()
+		r.accounts(ctx, r.pick(r.accountIDs(), nil))
+	}
+	r.dropUnwanted()
+	return r.sides
+}
+
+// dropUnwanted hides what was fetched only because something else needed it.
+func (r *resolver) dropUnwanted() {
+	for i := range r.sides {
+		s := &r.sides[i]
+		if !r.want.contact {
+			s.contact, s.contactJSON = skipped(), nil
+		}
+		if !r.want.account {
+			s.account, s.accountJSON = skipped(), nil
+		}
+	}
+}
+
+// skip settles a side whose records nobody asked for. The ids that the store
+// carries are shown all the same: they cost nothing.
+func (r *resolver) skip(i int, a anchor) {
+	s := &r.sides[i]
+	s.link, s.contact, s.account = skipped(), skipped(), skipped()
+	if a.linked {
+		s.rule, s.link.State = ruleStore, Fresh
+		s.contactID, s.accountID = a.contactID, a.accountID
+	}
+}
+
+// links settles the link of each side.
+func (r *resolver) links(ctx context.Context, anchors []anchor) {
+	groups := map[upstream.Lookup][]int{}
+	for i, a := range anchors {
+		s := &r.sides[i]
+		s.rule = a.rule
+		switch {
+		case a.linked:
+			s.contactID, s.accountID, s.accountKnown = a.contactID, a.accountID, true
+			s.link = Report{State: Fresh}
+		case a.rule == "" || a.value == "":
+			s.link, s.accountKnown = Report{State: Unlinked}, true
+		default:
+			groups[a.by] = append(groups[a.by], i)
+		}
+	}
+	var g errgroup.Group
+	for by, members := range groups {
+		if by == upstream.ByID {
+			g.Go(func() error { r.linkByID(ctx, anchors, members); return nil })
+			continue
+		}
+		g.Go(func() error { r.linkByFind(ctx, by, anchors, members); return nil })
+	}
+	_ = g.Wait() // outcomes are in the sides
+}
+
+// linkByID needs no search: the value is the contact's id. Only the account
+// has to be remembered, so that both can be asked at once.
+func (r *resolver) linkByID(ctx context.Context, anchors []anchor, members []int) {
+	keys := keysOf(anchors, members)
+	for n, res := range r.e.records.links.Peek(ctx, r.t.ID, keys, false) {
+		s := &r.sides[members[n]]
+		s.contactID = anchors[members[n]].value
+		s.link, s.remember = Report{State: Fresh}, keys[n]
+		if res.State == cache.Cached && res.Value.ContactID == s.contactID {
+			s.link, s.remember = Report{State: Cached}, ""
+			s.accountID, s.accountKnown = res.Value.AccountID, true
+		}
+	}
+}
+
+// linkByFind looks the values up that are not remembered, all in one search.
+func (r *resolver) linkByFind(ctx context.Context, by upstream.Lookup, anchors []anchor, members []int) {
+	keys, values := keysOf(anchors, members), map[string]string{}
+	for n, i := range members {
+		values[keys[n]] = anchors[i].value
+	}
+	find := func(ctx context.Context, keys []string) (map[string]*link, error) {
+		return r.e.find(ctx, r.t, by, keys, values)
+	}
+	opt := r.e.staleNow(r.t.CRM, upstream.OpFind)
+	for n, res := range r.e.records.links.Load(ctx, r.t.ID, keys, opt, find) {
+		s := &r.sides[members[n]]
+		s.link = report(r.start, "", res)
+		switch {
+		case s.link.State == Missing:
+			s.link, s.accountKnown = Report{State: Unlinked}, true
+		case res.Value == nil: // failed
+		case res.Value.Ambiguous:
+			s.link, s.accountKnown = Report{State: Unlinked, Reason: Ambiguous}, true
+		default:
+			s.contactID, s.accountID, s.accountKnown = res.Value.ContactID, res.Value.AccountID, true
+		}
+	}
+}
+
+// find asks the CRM for the contacts that carry the values. What it answers
+// are whole contacts, so they are kept and not asked for again.
+func (e *Enricher) find(ctx context.Context, t *Tenant, by upstream.Lookup, keys []string, values map[string]string) (map[string]*link, error) {
+	asked := make([]string, 0, len(keys))
+	for _, k := range keys {
+		asked = append(asked, values[k])
+	}
+	found, err := t.CRM.FindContacts(ctx, by, asked)
+	links := make(map[string]*link, len(found))
+	for _, k := range keys {
+		switch contacts := found[values[k]]; len(contacts) {
+		case 0:
+		case 1:
+			c := contacts[0]
+			links[k] = &link{ContactID: c.ID, AccountID: deref(c.AccountID)}
+			if rec, encErr := newContact(c); encErr == nil {
+				e.records.contacts.Put(t.ID, c.ID, rec)
+			}
+		default:
+			links[k] = &link{Ambiguous: true}
+		}
+	}
+	return links, err
+}
+
+// contacts settles the contact of each side.
+func (r *resolver) contacts(ctx context.Context) {
+	var ids []string
+	needed := func(s *side) bool { return s.contactID != "" && (r.want.contact || !s.accountKnown) }
+	for i := range r.sides {
+		if s := &r.sides[i]; needed(s) {
+			ids = append(ids, s.contactID)
+		}
+	}
+	byID := r.e.loadContacts(ctx, r.t, unique(ids))
+	for i := range r.sides {
+		s := &r.sides[i]
+		switch {
+		case s.contactID == "":
+			s.contact = withoutID(s.link)
+		case needed(s):
+			res := byID[s.contactID]
+			s.contact = report(r.start, r.t.CRMName, res)
+			if res.Value != nil {
+				s.contactJSON = res.Value.json
+			}
+		}
+	}
+}
+
+// adoptAccounts takes each account from the contact that was found, where the
+// store does not say which it is, and remembers it.
+func (r *resolver) adoptAccounts() {
+	for i := range r.sides {
+		s := &r.sides[i]
+		if s.rule == ruleStore || s.contactJSON == nil {
+			continue
+		}
+		if c, err := decodeContact(s.contactJSON); err == nil {
+			s.accountID, s.accountKnown = c.accountID, true
+			if s.remember != "" {
+				r.e.records.links.Put(r.t.ID, s.remember, &link{ContactID: s.contactID, AccountID: s.accountID})
+			}
+		}
+	}
+}
+
+// accounts settles the account of the given sides.
+func (r *resolver) accounts(ctx context.Context, members []int) {
+	if len(members) == 0 {
+		return
+	}
+	var ids []string
+	for _, i := range members {
+		if id := r.sides[i].accountID; id != "" && r.want.account {
+			ids = append(ids, id)
+		}
+	}
+	byID := r.e.loadAccounts(ctx, r.t, unique(ids))
+	for _, i := range members {
+		s := &r.sides[i]
+		switch {
+		case s.accountID != "" && r.want.account:
+			res := byID[s.accountID]
+			s.account, s.accountJSON = report(r.start, r.t.CRMName, res), nil
+			if res.Value != nil {
+				s.accountJSON = res.Value.json
+			}
+		case s.contactID == "":
+			s.account, s.accountJSON = withoutID(s.link), nil
+		case !s.accountKnown && !s.contact.whole():
+			s.account = s.contact // which account it is could not be learned
+		default:
+			s.account, s.accountJSON = withoutID(s.link), nil
+		}
+	}
+}
+
+// withoutID is the report of a record that no id leads to: as unlinked as the
+// conversation, or as unavailable as the search that would have found it.
+func withoutID(link Report) Report {
+	if link.State == Unavailable || link.State == Forbidden {
+		return link
+	}
+	return Report{State: Unlinked}
+}
+
+func (r *resolver) accountsKnown() bool {
+	return !slices.ContainsFunc(r.sides, func(s side) bool { return !s.accountKnown && s.contactID != "" })
+}
+
+func (r *resolver) accountIDs() []string {
+	ids := make([]string, len(r.sides))
+	for i := range r.sides {
+		ids[i] = r.sides[i].accountID
+	}
+	return ids
+}
+
+// pick lists the sides whose account is not what it was; all of them when
+// there is no before.
+func (r *resolver) pick(now, before []string) []int {
+	var members []int
+	for i := range now {
+		if before == nil || now[i] != before[i] {
+			members = append(members, i)
+		}
+	}
+	return members
+}
+
+func keysOf(anchors []anchor, members []int) []string {
+	keys := make([]string, len(members))
+	for n, i := range members {
+		keys[n] = anchors[i].key()
+	}
+	return keys
+}
+
+func unique(ids []string) []string {
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
