@@ -79,7 +79,9 @@ func (b *Backfiller) keep(ctx context.Context, t *Tenant) {
 	w := b.e.proofs.walker(t)
 	for {
 		pause := backfillCheck
-		if done, err := b.pass(ctx, t, log); err != nil {
+		if done, err := b.pass(ctx, t, log); ctx.Err() != nil {
+			return
+		} else if err != nil {
 			log.Warn("backfill of conversations paused", "error", err)
 			pause = backfillRetry
 		} else if !done {

@@ -397,8 +397,8 @@ type document struct {
 	Messages     []json.RawMessage `json:"messages"`
 	Items        []json.RawMessage `json:"attentionItems"`
 	Enrichment   struct {
-		Complete bool
-		Link     struct{ Rule, State, Reason string }
+		Complete                                                 bool
+		Link                                                     struct{ Rule, State, Reason string }
 		Conversation, Messages, Contact, Account, AttentionItems struct {
 			State, Source, Reason string
 			AsOf                  *time.Time

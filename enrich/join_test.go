@@ -18,7 +18,7 @@ import (
 // The critical path is a maximum, not a sum. Time is virtual: the figures are exact.
 func TestCriticalPath(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 600) // conv-1 lies deeper than a walk goes
+		w := newWorld(t, 600)             // conv-1 lies deeper than a walk goes
 		forget := func(kinds ...string) { // as if the records had been evicted
 			for _, k := range kinds {
 				switch k {

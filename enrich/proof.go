@@ -211,7 +211,7 @@ func first(ctx context.Context, shown, walked <-chan sighting) (*upstream.Conver
 			return walk.row, nil
 		}
 	}
-	if _, unproven := walk.err.(*UnprovenError); unproven && hinted.err != nil {
+	if _, unproven := errors.AsType[*UnprovenError](walk.err); unproven && hinted.err != nil {
 		return nil, hinted.err
 	}
 	return nil, walk.err

@@ -71,7 +71,7 @@ func (w *walker) absent(ctx context.Context, id string, k *walk) sighting {
 		if err == nil && whole && !has {
 			return sighting{}
 		}
-		if has {
+		if has && whole {
 			w.lost(ctx)
 		}
 	}
@@ -213,9 +213,14 @@ func (w *walker) known(ctx context.Context, page upstream.Page) bool {
 	return err == nil && has && whole
 }
 
-// gap takes back the claim that the index is complete, and wakes the backfill.
+// gap takes back the claim that the index is complete, if it makes it, and
+// wakes the backfill. A backfill that is still under way is left alone.
 func (w *walker) gap(ctx context.Context) {
-	w.e.cfg.Cache.Index().Withdraw(ctx, w.t.ID)
+	x := w.e.cfg.Cache.Index()
+	if _, whole, err := x.Lookup(ctx, w.t.ID, ""); err != nil || !whole {
+		return
+	}
+	x.Withdraw(ctx, w.t.ID)
 	select {
 	case w.wake <- struct{}{}:
 	default:

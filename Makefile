@@ -1,0 +1,40 @@
+# make help lists what there is. Building and running need Go and nothing else.
+
+GOLANGCI := v2.15.0
+FUZZTIME := 10s
+
+.PHONY: help build demo test check lint fuzz spec
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+build: ## the programs, into dist/
+	mkdir -p dist
+	go build -trimpath -o dist/ ./cmd/...
+
+demo: ## a gateway with everything behind it, on this machine
+	go run ./cmd/weft demo
+
+test: ## all tests with the race detector; installs Redis and Chromium where it can
+	.ci/tools
+	go test -race ./...
+
+check: ## format, vet, go.mod; golangci-lint too, once make lint has built it
+	@unformatted=$$(find . -name '*.go' -not -path './.*/*' -exec gofmt -l {} +); \
+	if [ -n "$$unformatted" ]; then echo "gofmt -w:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go mod tidy -diff
+	@if [ -x .tools/golangci-lint ]; then .tools/golangci-lint run; \
+	else echo "golangci-lint is not built: make lint builds it (some minutes) and runs it"; fi
+
+lint: .tools/golangci-lint ## golangci-lint, building the pinned version first
+	.tools/golangci-lint run
+
+.tools/golangci-lint:
+	GOBIN=$(CURDIR)/.tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
+
+fuzz: ## each fuzz target for FUZZTIME
+	.ci/fuzz $(FUZZTIME)
+
+spec: ## lint openapi.yaml; needs Node
+	.ci/spec

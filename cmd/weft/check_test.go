@@ -1,0 +1,37 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestCheck(t *testing.T) {
+	var out bytes.Buffer
+	if err := runCheck([]string{"-config", filepath.Join("testdata", "full.yaml")}, secrets, &out); err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(filepath.Join("testdata", "full.golden"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), out.String()); diff != "" {
+		t.Errorf("output (-want +got):\n%s", diff)
+	}
+}
+
+func TestCheckRefuses(t *testing.T) {
+	var out bytes.Buffer
+	err := runCheck([]string{"-config", filepath.Join("testdata", "full.yaml")}, noEnv, &out)
+	if _, ok := errors.AsType[*configError](err); !ok {
+		t.Fatalf("got %T %v, want a configError", err, err)
+	}
+	if got := strings.Count(err.Error(), "is not set"); got != 3 || out.Len() != 0 {
+		t.Errorf("%d variables are reported, want 3; output %q, want none\n%v", got, out.String(), err)
+	}
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"cmp"
+	"time"
+)
+
+// defaultConfig is what an empty file would mean, had it a tenant.
+func defaultConfig() Config {
+	const day = 24 * time.Hour
+	return Config{
+		Listen:    "127.0.0.1:8080",
+		Ops:       Ops{Listen: "127.0.0.1:9090"},
+		Deadlines: Deadlines{Request: 3 * time.Second, Store: time.Second, CRM: time.Second, Redis: 50 * time.Millisecond},
+		Cache: Cache{
+			Memory:       32 * mebibyte,
+			Contact:      Policy{Fresh: 5 * time.Minute, Stale: 7 * day, Missing: time.Minute},
+			Account:      Policy{Fresh: 15 * time.Minute, Stale: 7 * day, Missing: time.Minute},
+			Conversation: Policy{Fresh: 2 * time.Second, Stale: day},
+			Link:         Policy{Fresh: 10 * time.Minute, Stale: 7 * day, Missing: time.Minute},
+		},
+	}
+}
+
+// complete fills in the defaults that depend on what the file says.
+func (c *Config) complete() {
+	for i := range c.Tenants {
+		t := &c.Tenants[i]
+		if t.Name == "" {
+			t.Name = t.ID
+		}
+		t.Store.complete()
+		if t.CRM != nil {
+			t.CRM.complete()
+		}
+	}
+}
+
+// complete fills in the defaults of the source's kind.
+func (s *Source) complete() {
+	if s.InFlight == 0 {
+		s.InFlight = 64
+	}
+	switch s.Kind {
+	case kindAutocalls:
+		s.Timezone = cmp.Or(s.Timezone, "UTC")
+	case kindREST:
+		s.Envelope = cmp.Or(s.Envelope, "data")
+		s.Paths.Contacts = cmp.Or(s.Paths.Contacts, "contacts")
+		s.Paths.Accounts = cmp.Or(s.Paths.Accounts, "accounts")
+		s.Params.IDs = cmp.Or(s.Params.IDs, "ids")
+		s.Params.Phone = cmp.Or(s.Params.Phone, "phone")
+		s.Params.Email = cmp.Or(s.Params.Email, "email")
+		s.Params.ExternalRef = cmp.Or(s.Params.ExternalRef, "externalRef")
+	}
+}

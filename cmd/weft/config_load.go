@@ -1,0 +1,50 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+)
+
+// maxFile bounds the configuration file, in bytes.
+const maxFile = 1 << 20
+
+// loadConfig reads the configuration file and the variables that override it.
+// An error about what they say is a [*configError].
+func loadConfig(path string, getenv func(string) string) (Config, error) {
+	data, err := readConfig(path)
+	if err != nil {
+		return Config{}, &configError{path, []problem{{text: withoutPath(err).Error()}}}
+	}
+	return parseConfig(path, data, getenv)
+}
+
+func readConfig(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = errors.New("larger than 1 MiB")
+	}
+	return data, err
+}
+
+// parseConfig reads a configuration file of the given name. All that is wrong
+// with it is in one error.
+func parseConfig(name string, data []byte, getenv func(string) string) (Config, error) {
+	r := &reader{report: newReport(), env: getenv}
+	c := defaultConfig()
+	if !r.document(data, c.shape()) {
+		return Config{}, r.err(name)
+	}
+	c.shape().override(r, "")
+	c.complete()
+	c.validate(&r.report)
+	if err := r.err(name); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}

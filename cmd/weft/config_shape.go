@@ -1,0 +1,152 @@
+package main
+
+import (
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/weft-gateway/weft/upstream"
+)
+
+// The bounds of what can be set. A breaker looks back for 30 s and has to see
+// at least two calls that use up their deadline.
+const (
+	maxCall  = 15 * time.Second // a request too: nothing in it may take longer
+	maxRedis = 5 * time.Second  // by far: Redis is there to save time
+	maxAge   = 365 * 24 * time.Hour
+)
+
+// The kinds of sources.
+const (
+	kindAutocalls = "autocalls"
+	kindNative    = "native"
+	kindREST      = "rest"
+)
+
+// shape is the form of the whole file.
+func (c *Config) shape() fields {
+	return fields{
+		"listen": address(&c.Listen),
+		"ops": fields{
+			"listen": address(&c.Ops.Listen),
+			"keys":   listOf(&c.Ops.Keys, (*Key).opsShape),
+		},
+		"redis": fields{"url": redisURL(&c.Redis.URL)},
+		"deadlines": fields{
+			"request": duration(&c.Deadlines.Request, maxCall),
+			"store":   duration(&c.Deadlines.Store, maxCall),
+			"crm":     duration(&c.Deadlines.CRM, maxCall),
+			"redis":   duration(&c.Deadlines.Redis, maxRedis),
+		},
+		"cache": fields{
+			"memory":       memory(&c.Cache.Memory),
+			"contact":      c.Cache.Contact.shape("fresh", "stale", "missing"),
+			"account":      c.Cache.Account.shape("fresh", "stale", "missing"),
+			"conversation": c.Cache.Conversation.shape("fresh", "stale"),
+			"link":         c.Cache.Link.shape("fresh", "stale", "missing"),
+		},
+		"tenants": required{listOf(&c.Tenants, (*Tenant).shape)},
+	}
+}
+
+// shape is the form of a policy with the given times.
+func (p *Policy) shape(keys ...string) fields {
+	all := map[string]*time.Duration{"fresh": &p.Fresh, "stale": &p.Stale, "missing": &p.Missing}
+	f := make(fields)
+	for _, key := range keys {
+		f[key] = duration(all[key], maxAge)
+	}
+	return f
+}
+
+func (t *Tenant) shape() fields {
+	return fields{
+		"id":           required{identifier(&t.ID)},
+		"name":         text(&t.Name),
+		"workspace":    identifier(&t.Workspace),
+		"workspaces":   listOf(&t.Workspaces, (*WorkspaceRule).shape),
+		"channels":     listOf(&t.Channels, (*ChannelRule).shape),
+		"keys":         required{listOf(&t.Keys, (*Key).shape)},
+		"store":        required{t.Store.shape(kindAutocalls, kindNative)},
+		"crm":          optional(func() shape { t.CRM = new(Source); return t.CRM.shape(kindREST) }),
+		"link":         listOf(&t.Link, (*LinkRule).shape),
+		"hide":         listOf(&t.Hide, func(s *string) scalar { return oneOf(s, "functionCalls", "variables") }),
+		"phone_region": region(&t.PhoneRegion),
+	}
+}
+
+func (w *WorkspaceRule) shape() fields {
+	return fields{
+		"id":         required{identifier(&w.ID)},
+		"assistants": listOf(&w.Assistants, identifier),
+		"senders":    listOf(&w.Senders, text),
+		"types":      listOf(&w.Types, conversationType),
+	}
+}
+
+func (c *ChannelRule) shape() fields {
+	return fields{
+		"id":        required{identifier(&c.ID)},
+		"type":      conversationType(&c.Type),
+		"sender":    text(&c.Sender),
+		"assistant": identifier(&c.Assistant),
+	}
+}
+
+func conversationType(dst *string) scalar { return oneOf(dst, "test", "widget", "whatsapp", "api") }
+
+func (k *Key) shape() fields {
+	return fields{
+		"id":         required{identifier(&k.ID)},
+		"sha256":     required{digest(&k.SHA256)},
+		"scopes":     required{listOf(&k.Scopes, scope)},
+		"workspaces": listOf(&k.Workspaces, identifier),
+	}
+}
+
+// opsShape is the form of a key of the ops listener, which has all its rights.
+func (k *Key) opsShape() fields {
+	return fields{
+		"id":     required{identifier(&k.ID)},
+		"sha256": required{digest(&k.SHA256)},
+	}
+}
+
+func (s *Source) shape(kinds ...string) fields {
+	return fields{
+		"kind":      required{oneOf(&s.Kind, kinds...)},
+		"url":       required{baseURL(&s.URL)},
+		"token":     required{token(&s.Token)},
+		"timezone":  timezone(&s.Timezone),
+		"in_flight": between(&s.InFlight, minInFlight, 1024),
+		"envelope":  dotted(&s.Envelope),
+		"paths": fields{
+			"contacts": relativePath(&s.Paths.Contacts),
+			"accounts": relativePath(&s.Paths.Accounts),
+		},
+		"params": fields{
+			"ids":          text(&s.Params.IDs),
+			"phone":        text(&s.Params.Phone),
+			"email":        text(&s.Params.Email),
+			"external_ref": text(&s.Params.ExternalRef),
+		},
+		"contact_fields": optional(func() shape { return renames[upstream.Contact](&s.ContactFields) }),
+		"account_fields": optional(func() shape { return renames[upstream.Account](&s.AccountFields) }),
+	}
+}
+
+// renames maps the fields of a record of ours, by their JSON names, to theirs.
+func renames[Record any](dst *map[string]string) fields {
+	*dst = make(map[string]string)
+	f := make(fields)
+	for field := range reflect.TypeFor[Record]().Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		f[name] = scalar(func(s string) error {
+			var theirs string
+			err := dotted(&theirs)(s)
+			(*dst)[name] = theirs
+			return err
+		})
+	}
+	return f
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"github.com/weft-gateway/weft/upstream/sandbox"
+)
+
+// The demo's keys are known to everybody: it listens on loopback, and nothing
+// behind it is real.
+const (
+	demoKeyAcme   = "weft_demo_acme"
+	demoKeyGlobex = "weft_demo_globex"
+)
+
+// runDemo runs the gateway over a sandbox and an in-process Redis. Beside
+// where its upstreams are, nothing about the gateway is different from serve.
+func runDemo(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
+	flags := flag.NewFlagSet("weft demo", flag.ContinueOnError)
+	listen := flags.String("listen", "127.0.0.1:8080", "public `address`")
+	opsListen := flags.String("ops-listen", "127.0.0.1:9090", "ops `address`")
+	sandboxListen := flags.String("sandbox-listen", sandboxAddress, "`address` of the sandbox")
+	level := logLevel(flags)
+	*level = slog.LevelWarn // the demo's terminal is for its reader
+	if help, err := parseFlags(flags, args, stdout); help || err != nil {
+		return err
+	}
+	log := newLogger(*level)
+	box, err := startSandbox(ctx, *sandboxListen, sandbox.Config{Logger: log})
+	if err != nil {
+		return err
+	}
+	store := miniredis.NewMiniRedis()
+	store.ClockTTL(true) // else nothing would ever expire
+	if err := store.Start(); err != nil {
+		return errors.Join(err, box.stop())
+	}
+	defer store.Close()
+	err = serveDemo(ctx, demoConfig(box, store.Addr(), *listen, *opsListen), getenv, log, func(public, ops string) {
+		introduce(stdout, "http://"+public, "http://"+ops, box.url)
+	})
+	return errors.Join(err, box.stop())
+}
+
+func serveDemo(ctx context.Context, file string, getenv func(string) string, log *slog.Logger, ready func(public, ops string)) error {
+	cfg, err := parseConfig("demo", []byte(file), func(string) string { return "" })
+	if err != nil {
+		return err
+	}
+	sys, err := build(cfg, log)
+	if err != nil {
+		return err
+	}
+	defer sys.close()
+	return sys.serve(ctx, ready)
+}
+
+// demoConfig writes the configuration file that the demo runs on.
+func demoConfig(box *runningSandbox, redis, listen, ops string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "listen: %q\nops: {listen: %q}\nredis: {url: \"redis://%s/0\"}\ntenants:\n", listen, ops, redis)
+	keys := map[string]string{sandbox.Acme: demoKeyAcme, sandbox.Globex: demoKeyGlobex}
+	for _, t := range box.Tenants() {
+		sum := sha256.Sum256([]byte(keys[t.ID]))
+		fmt.Fprintf(&b, "  - id: %s\n    name: %s\n", t.ID, t.Name)
+		fmt.Fprintf(&b, "    keys: [{id: demo, sha256: %s, scopes: [conversations:read]}]\n", hex.EncodeToString(sum[:]))
+		fmt.Fprintf(&b, "    store: {kind: %s, url: %q, token: %s}\n", t.Store, box.url+"/"+t.Store, t.StoreToken)
+		fmt.Fprintf(&b, "    crm: {kind: rest, url: %q, token: %s}\n", box.url+"/crm", t.CRMToken)
+		if t.Store == "autocalls" {
+			b.WriteString("    link: [external_identifier, variables.crm_contact_id, {variables.email: email}, customer.phone]\n")
+		}
+	}
+	return b.String()
+}
+
+// introduce says what runs where, and what to try first.
+func introduce(w io.Writer, public, ops, box string) {
+	fmt.Fprintf(w, `Weft is running on sandbox data. Press Ctrl-C to stop.
+
+  gateway  %[1]s   API explorer: %[1]s/docs
+  ops      %[2]s   breakers: %[2]s/breakers   metrics: %[2]s/metrics
+  sandbox  %[3]s   dials: %[3]s/dials   calls: %[3]s/calls
+
+A conversation with its messages, contact and account:
+
+  curl -s -H 'Authorization: Bearer %[4]s' %[1]s/api/conversations/%[6]s
+
+A page of another tenant's conversations, from another kind of store:
+
+  curl -s -H 'Authorization: Bearer %[5]s' '%[1]s/api/conversations?status=active&per_page=3'
+
+One of them in full:
+
+  curl -s -H 'Authorization: Bearer %[5]s' %[1]s/api/conversations/c1a2b3c4-5678-9abc-def0-1234567890ab
+
+Break the CRM, ask again, and look at %[2]s/breakers; then mend it:
+
+  curl -s -X POST %[3]s/dials -d '{"service": "crm", "errorRate": 1, "status": 500}'
+  curl -s -X DELETE %[3]s/dials
+`, public, ops, box, demoKeyAcme, demoKeyGlobex, sandbox.ExampleAPI)
+}

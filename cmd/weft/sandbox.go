@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/weft-gateway/weft/upstream/sandbox"
+)
+
+const sandboxAddress = "127.0.0.1:9101"
+
+// runSandbox serves the sandbox alone, for a gateway that runs elsewhere.
+func runSandbox(ctx context.Context, args []string, stdout io.Writer) error {
+	flags := flag.NewFlagSet("weft sandbox", flag.ContinueOnError)
+	listen := flags.String("listen", sandboxAddress, "`address`")
+	conversations := flags.Int("conversations", 0, "`number` of conversations generated for each tenant; 0: some hundreds")
+	level := logLevel(flags)
+	if help, err := parseFlags(flags, args, stdout); help || err != nil {
+		return err
+	}
+	box, err := startSandbox(ctx, *listen, sandbox.Config{Conversations: *conversations, Logger: newLogger(*level)})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "weft: sandbox on %s\n\n", box.url)
+	for _, t := range box.Tenants() {
+		fmt.Fprintf(stdout, "tenant %s (%s)\n  store: {kind: %s, url: %q, token: %s}\n  crm: {kind: rest, url: %q, token: %s}\n",
+			t.ID, t.Name, t.Store, box.url+"/"+t.Store, t.StoreToken, box.url+"/crm", t.CRMToken)
+	}
+	fmt.Fprintf(stdout, "\ndials: curl -s %[1]s/dials   calls: curl -s %[1]s/calls\n", box.url)
+	<-ctx.Done()
+	return box.stop()
+}
+
+// runningSandbox is a sandbox and the server in front of it.
+type runningSandbox struct {
+	*sandbox.Sandbox
+	url    string
+	server *http.Server
+	failed chan error
+}
+
+func startSandbox(ctx context.Context, address string, cfg sandbox.Config) (*runningSandbox, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox listener: %w", err)
+	}
+	box := &runningSandbox{Sandbox: sandbox.New(cfg), url: "http://" + l.Addr().String(), failed: make(chan error, 1)}
+	box.server = &http.Server{
+		Handler: box.Handler(), ReadHeaderTimeout: 5 * time.Second,
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // it refuses and cuts answers on purpose
+	}
+	go func() { box.failed <- box.server.Serve(l) }()
+	return box, nil
+}
+
+// stop ends every wait in the sandbox, and then its server.
+func (b *runningSandbox) stop() error {
+	b.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err := b.server.Shutdown(ctx)
+	if served := <-b.failed; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	return err
+}

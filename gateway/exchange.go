@@ -1,0 +1,65 @@
+package gateway
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"net/http"
+	"time"
+
+	"github.com/weft-gateway/weft/gateway/auth"
+)
+
+// exchange is one request and what becomes of it. It is the ResponseWriter
+// that endpoints write to.
+type exchange struct {
+	http.ResponseWriter
+	start  time.Time
+	id     string // X-Request-Id
+	route  string // template; "" while or where there is none
+	status int    // as sent; 0 before
+	who    auth.Principal
+	code   code   // of the error that was answered; "" for none
+	cause  error  // for the log
+	stack  []byte // of a panic
+	cut    bool   // the connection is to be cut: no answer, or half of one
+}
+
+func newExchange(w http.ResponseWriter, r *http.Request) *exchange {
+	x := &exchange{ResponseWriter: w, start: time.Now(), id: requestID(r)}
+	h := w.Header()
+	h.Set("X-Request-Id", x.id)
+	h.Set("X-Content-Type-Options", "nosniff")
+	return x
+}
+
+// WriteHeader notes the status and sends it.
+func (x *exchange) WriteHeader(status int) {
+	x.status = status
+	x.ResponseWriter.WriteHeader(status)
+}
+
+// requestID takes over the caller's id where it can do no harm in a log.
+func requestID(r *http.Request) string {
+	if v := r.Header["X-Request-Id"]; len(v) == 1 && len(v[0]) >= 8 && wordy(v[0]) {
+		return v[0]
+	}
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails: it ends the process instead
+	return hex.EncodeToString(b[:])
+}
+
+// wordy reports whether s is 1-64 of A-Z, a-z, 0-9, _ and -, the form of
+// every identifier that is taken from a caller.
+func wordy(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}

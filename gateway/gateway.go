@@ -1,0 +1,152 @@
+// Package gateway is the public edge: it finds out who asks, reads what was
+// asked, and says the answer in HTTP.
+//
+// A request passes these steps, each in a file of its own:
+//
+//  1. The exchange starts: request id, headers that every answer has (exchange.go).
+//  2. Below /api the credential is checked, whatever the path is (guard.go).
+//  3. The route is found (routes.go).
+//  4. Parameters are parsed; nothing is clamped (params.go, query.go).
+//  5. The document is asked for, within a slot and a deadline (guard.go).
+//  6. Document or error is sent (document.go, errors.go, respond.go).
+//  7. The exchange is logged and counted (access.go).
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/klauspost/compress/gzhttp"
+
+	"github.com/weft-gateway/weft/enrich"
+	"github.com/weft-gateway/weft/gateway/auth"
+)
+
+// Enricher makes the documents. Its errors are those of the packages enrich
+// and upstream; any other error is the gateway's own fault.
+type Enricher interface {
+	Conversation(ctx context.Context, t *enrich.Tenant, r enrich.Request) (*enrich.Document, error)
+	List(ctx context.Context, t *enrich.Tenant, r enrich.ListRequest) (*enrich.Document, error)
+}
+
+// Authenticator tells who carries an Authorization header.
+type Authenticator interface {
+	Authenticate(header string, now time.Time) (auth.Principal, bool)
+}
+
+// Config is what a [Server] is made of.
+type Config struct {
+	Enricher Enricher                  // required
+	Auth     Authenticator             // required
+	Tenants  map[string]*enrich.Tenant // tenant id -> tenant; required
+
+	Deadline time.Duration // of one request to the Enricher; required
+	InFlight int           // requests to the Enricher at once, more are refused; 0: 1024
+
+	OpenAPI []byte // the contract, served as it is; required
+	Version string // shown on the explorer's page; "": not shown
+
+	// Ready reports whether requests should be sent here, and which
+	// dependencies are in trouble; nil: ready, none.
+	Ready func() (ready bool, degraded []string)
+
+	// Observe is told of each request. The route is a template or "", the
+	// method one of GET, HEAD, OPTIONS and OTHER, the code 499 for a caller
+	// that hung up; nil: nobody is told.
+	Observe func(route, method string, code int, took time.Duration)
+
+	Logger *slog.Logger // nil: discarded
+}
+
+// Server is the handler of the public listener.
+type Server struct {
+	cfg      Config
+	log      *slog.Logger
+	router   *mux.Router
+	listed   []Route
+	faults   faults
+	packed   http.Handler // serve, behind the compressor
+	inFlight atomic.Int64
+}
+
+// New returns a Server.
+func New(cfg Config) (*Server, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	cfg.fill()
+	explorer, err := newExplorer(cfg.Version)
+	if err != nil {
+		return nil, err
+	}
+	compress, err := gzhttp.NewWrapper(gzhttp.MinSize(minPacked), gzhttp.EnableZstd(true))
+	if err != nil {
+		return nil, fmt.Errorf("gateway: compressor: %w", err)
+	}
+	s := &Server{cfg: cfg, log: cfg.Logger, faults: newFaults()}
+	s.packed = compress(http.HandlerFunc(s.serve))
+	s.router = s.routes(explorer)
+	return s, nil
+}
+
+func (c *Config) check() error {
+	switch {
+	case c.Enricher == nil || c.Auth == nil:
+		return errors.New("gateway: an enricher and an authenticator are required")
+	case c.Deadline <= 0:
+		return errors.New("gateway: a deadline is required")
+	case c.InFlight < 0:
+		return errors.New("gateway: a negative number of requests at once")
+	case len(c.OpenAPI) == 0:
+		return errors.New("gateway: the contract is required")
+	}
+	for id, t := range c.Tenants {
+		if t == nil || t.ID != id {
+			return fmt.Errorf("gateway: tenant %q is not the tenant of that id", id)
+		}
+	}
+	return nil
+}
+
+func (c *Config) fill() {
+	c.Tenants = maps.Clone(c.Tenants)
+	if c.InFlight == 0 {
+		c.InFlight = 1024
+	}
+	if c.Ready == nil {
+		c.Ready = func() (bool, []string) { return true, nil }
+	}
+	if c.Observe == nil {
+		c.Observe = func(string, string, int, time.Duration) {}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+// ServeHTTP implements [http.Handler]. An answer to HEAD has no body to compress.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodHead {
+		w.Header().Set("Vary", "Accept-Encoding")
+		s.serve(w, r)
+		return
+	}
+	s.packed.ServeHTTP(w, r)
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	x := newExchange(w, r)
+	defer s.finish(x, r)
+	if err := s.guard(x, r); err != nil {
+		s.fail(x, r, err)
+		return
+	}
+	s.match(r).ServeHTTP(x, r)
+}

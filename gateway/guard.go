@@ -1,0 +1,69 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/weft-gateway/weft/enrich"
+	"github.com/weft-gateway/weft/gateway/auth"
+)
+
+// guard lets nobody without a credential learn anything of what is below /api.
+// OPTIONS says the same to everyone, and browsers ask it without one.
+func (s *Server) guard(x *exchange, r *http.Request) error {
+	if r.URL.Path != "/api" && !strings.HasPrefix(r.URL.Path, "/api/") {
+		return nil
+	}
+	x.Header().Set("Vary", "Authorization, Accept-Encoding")
+	if r.Method == http.MethodOptions {
+		return nil
+	}
+	// Two headers: who would be asking depends on which one is read.
+	header := r.Header["Authorization"]
+	if len(header) != 1 {
+		return codeUnauthorized
+	}
+	who, ok := s.cfg.Auth.Authenticate(header[0], x.start)
+	if !ok {
+		return codeUnauthorized
+	}
+	x.who = who
+	return nil
+}
+
+// read asks for one document. The tenant is the credential's: nothing else in
+// the request has a say in it.
+type read func(ctx context.Context, t *enrich.Tenant, who auth.Principal, r *http.Request) (*enrich.Document, error)
+
+// reads is the endpoint of whoever may read conversations.
+func (s *Server) reads(f read) endpoint {
+	return func(x *exchange, r *http.Request) error {
+		if !x.who.Has(auth.ScopeRead) {
+			return codeInsufficientScope
+		}
+		t := s.cfg.Tenants[x.who.TenantID]
+		if t == nil {
+			return fmt.Errorf("gateway: key %q is of an unknown tenant %q", x.who.KeyID, x.who.TenantID)
+		}
+		doc, err := s.ask(r, func(ctx context.Context) (*enrich.Document, error) { return f(ctx, t, x.who, r) })
+		if err != nil {
+			return err
+		}
+		sendDocument(x, r, doc)
+		return nil
+	}
+}
+
+// ask bounds the asking in number and time. The slot is free again before the
+// answer is sent: a slow reader holds memory, not a slot.
+func (s *Server) ask(r *http.Request, f func(context.Context) (*enrich.Document, error)) (*enrich.Document, error) {
+	defer s.inFlight.Add(-1)
+	if s.inFlight.Add(1) > int64(s.cfg.InFlight) {
+		return nil, codeOverloaded
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Deadline)
+	defer cancel()
+	return f(ctx)
+}

@@ -1,0 +1,171 @@
+package weft_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/weft-gateway/weft"
+
+// imports says which packages of ours a package may import: package -> packages.
+// A package that is not here fails the test: its place has to be decided first.
+func imports() map[string][]string {
+	connector := []string{"upstream", "upstream/client"}
+	return map[string][]string{
+		"": {},
+
+		"gateway":      {"enrich", "upstream", "gateway/auth"},
+		"gateway/auth": {},
+		"gateway/ops":  {"upstream/breaker"},
+
+		"enrich": {"upstream", "cache"},
+		"cache":  {"upstream/breaker"},
+
+		"upstream":         {},
+		"upstream/breaker": {},
+		"upstream/client":  {"upstream", "upstream/breaker"},
+
+		"upstream/autocalls": connector,
+		"upstream/native":    connector,
+		"upstream/rest":      connector,
+
+		// The fake speaks wire formats and nothing else, so that it is a check
+		// of the connectors that does not share their mistakes.
+		"upstream/sandbox":      {},
+		"upstream/upstreamtest": {"upstream", "upstream/sandbox"},
+	}
+}
+
+// only says which packages may import a module that the rest of the program is
+// not to know: module -> packages.
+func only() map[string][]string {
+	return map[string][]string{
+		"github.com/gorilla/mux":       {"gateway"},
+		"github.com/swaggest/swgui":    {"gateway"},
+		"github.com/maypok86/otter/v2": {"cache"},
+		"github.com/redis/go-redis/v9": {"cache", "cmd/weft"},
+		"github.com/sony/gobreaker/v2": {"upstream/breaker"},
+	}
+}
+
+// pkg is what go list says of a package.
+type pkg struct {
+	ImportPath string
+	Imports    []string // of the package itself, not of its tests
+}
+
+// name is the import path within the module.
+func (p pkg) name() string {
+	return strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+}
+
+// packages asks the go command for all packages of the module.
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	var list []pkg
+	dec := json.NewDecoder(bytes.NewReader(goCommand(t, "list", "-json=ImportPath,Imports", "./...")))
+	for {
+		var p pkg
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return list
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, p)
+	}
+}
+
+func goCommand(t *testing.T, args ...string) []byte {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, &stderr)
+	}
+	return out
+}
+
+func TestImports(t *testing.T) {
+	rule := imports()
+	for _, p := range packages(t) {
+		name := p.name()
+		program := strings.HasPrefix(name, "cmd/")
+		allowed, known := rule[name]
+		if !known && !program {
+			t.Errorf("package %s is in no rule", name)
+		}
+		for _, path := range p.Imports {
+			imported, ours := strings.CutPrefix(path, module)
+			imported = strings.TrimPrefix(imported, "/")
+			switch {
+			case !ours:
+			case isTest(imported) && !isTest(name):
+				t.Errorf("%s imports %s outside its tests", name, imported)
+			case !program && !slices.Contains(allowed, imported):
+				t.Errorf("%s imports %s", name, imported)
+			}
+		}
+	}
+}
+
+func TestForeignImports(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, path := range p.Imports {
+			if (path == "testing" || strings.HasPrefix(path, "testing/")) && !isTest(p.name()) {
+				t.Errorf("%s imports %s outside its tests", p.name(), path)
+			}
+			for mod, packages := range only() {
+				within := path == mod || strings.HasPrefix(path, mod+"/")
+				if within && !slices.Contains(packages, p.name()) {
+					t.Errorf("%s imports %s, which is for %s", p.name(), path, strings.Join(packages, ", "))
+				}
+			}
+		}
+	}
+}
+
+// isTest reports whether a package is there for the tests of others.
+func isTest(name string) bool { return strings.HasSuffix(name, "test") }
+
+// TestDependenciesAreDecided demands a reason for each module that go.mod
+// requires directly.
+func TestDependenciesAreDecided(t *testing.T) {
+	var mod struct {
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+	}
+	if err := json.Unmarshal(goCommand(t, "mod", "edit", "-json"), &mod); err != nil {
+		t.Fatal(err)
+	}
+	pages, err := filepath.Glob("docs/decisions/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var decided []byte
+	for _, page := range pages {
+		b, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decided = append(decided, b...)
+	}
+	for _, r := range mod.Require {
+		if !r.Indirect && !bytes.Contains(decided, []byte("`"+r.Path+"`")) {
+			t.Errorf("%s is required, but no page in docs/decisions says why", r.Path)
+		}
+	}
+}

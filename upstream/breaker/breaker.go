@@ -1,0 +1,166 @@
+// Package breaker is the circuit breaker in front of everything that can fail
+// slowly: the operations of the connectors, and Redis.
+//
+// The state machine is gobreaker's. Around it are the parts without which it
+// does not open when it should, or never closes again:
+//
+//   - the call's deadline is kept here, so that no result is older than the
+//     window it is counted in and no hung probe keeps its place;
+//   - failures in a row are counted here, because a rolling window forgets them;
+//   - the state is mirrored, because asking gobreaker for it changes it;
+//   - a call whose caller went away counts nowhere.
+package breaker
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+)
+
+// Breaker guards one operation of one upstream. Its methods may be called
+// concurrently.
+type Breaker struct {
+	cfg      Config
+	log      *slog.Logger
+	machine  *gobreaker.TwoStepCircuitBreaker[struct{}]
+	openFor  time.Duration // Config.OpenFor with this process's jitter
+	mirror   atomic.Pointer[status]
+	journal  atomic.Pointer[journal] // of the Set; nil outside one
+	outbox   outbox
+	lastErr  atomic.Pointer[LastError]
+	inFlight atomic.Int64
+	streak   atomic.Int64 // failures in a row
+
+	successes, failures, ignored, rejected, openings atomic.Uint64
+
+	// Only touched by gobreaker's callbacks, which run under its mutex.
+	tripCause string
+	lastKind  string
+
+	tripped chan struct{} // wakes the prober
+	stop    context.CancelFunc
+	prober  sync.WaitGroup
+}
+
+// New returns a closed breaker. With Config.Probe it runs a goroutine, which
+// Close ends.
+func New(cfg Config) (*Breaker, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	b := &Breaker{
+		cfg:     cfg,
+		log:     cfg.Logger,
+		openFor: jitter(cfg.OpenFor),
+		tripped: make(chan struct{}, 1),
+		stop:    func() {},
+	}
+	b.mirror.Store(&status{state: Closed, since: time.Now()})
+	b.machine = newMachine(b)
+	if cfg.Probe != nil {
+		ctx, cancel := context.WithCancel(context.Background())
+		b.stop = cancel
+		b.prober.Go(func() { b.probe(ctx) })
+	}
+	return b, nil
+}
+
+// Do calls fn, unless the breaker refuses, which is an [*OpenError].
+//
+// fn gets a context that ends after Config.Deadline, or when ctx ends. Do
+// returns then even if fn does not; what fn yields later is dropped, so fn
+// must not write to anything that its caller reads after an error. The
+// breaker's own deadline is a [*DeadlineError] and a failure. A panic in fn is
+// a [*PanicError] and a failure. When ctx ended, nothing is counted.
+func (b *Breaker) Do(ctx context.Context, fn func(context.Context) error) error {
+	if b.cfg.Probe != nil && b.Tripped() {
+		return b.refuse()
+	}
+	return b.admit(ctx, fn)
+}
+
+// admit asks the machine, which moves it from open to half-open when it is time.
+func (b *Breaker) admit(ctx context.Context, fn func(context.Context) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	done, err := b.machine.Allow()
+	b.deliver()
+	if err != nil {
+		return b.refuse()
+	}
+	return b.call(ctx, fn, done)
+}
+
+// call runs fn and reports its outcome exactly once, come what may: a lost
+// report would keep a half-open place for ever.
+func (b *Breaker) call(ctx context.Context, fn func(context.Context) error, done func(error)) error {
+	v := verdict{outcome: Failure, kind: kindUnknown}
+	b.inFlight.Add(1)
+	defer func() {
+		b.inFlight.Add(-1)
+		b.record(v, done)
+		b.deliver()
+	}()
+
+	bounded, cancel := context.WithTimeout(ctx, b.cfg.Deadline)
+	defer cancel()
+	a := attempt{caller: ctx, bounded: bounded, ample: b.ample(ctx)}
+	start := time.Now()
+	a.returned, a.err = run(bounded, b.log, fn)
+	a.took = time.Since(start)
+	v = b.judge(a)
+	return v.err
+}
+
+// record counts a verdict and tells the machine.
+func (b *Breaker) record(v verdict, done func(error)) {
+	switch v.outcome {
+	case Success:
+		b.successes.Add(1)
+		done(nil)
+	case Ignored:
+		b.ignored.Add(1)
+		done(errIgnored)
+	default:
+		b.failures.Add(1)
+		b.lastErr.Store(&LastError{Kind: v.kind, At: stamp(time.Now())})
+		done(failure(v.kind))
+	}
+}
+
+// refuse counts a refusal and says when to come back.
+func (b *Breaker) refuse() error {
+	b.rejected.Add(1)
+	s := b.mirror.Load()
+	wait := b.cfg.Deadline // half-open: the probes' results are in by then
+	if s.state == Open {
+		wait = max(time.Until(s.nextProbe), time.Millisecond)
+	}
+	return &OpenError{Name: b.cfg.Name, RetryAfter: wait}
+}
+
+// Tripped reports whether the breaker is not closed. It takes no lock and
+// changes nothing.
+func (b *Breaker) Tripped() bool { return b.mirror.Load().state != Closed }
+
+// RetryAfter returns how long it is until the next probe: 0 if one is due or
+// being made, or if the breaker is closed. It takes no lock and changes nothing.
+func (b *Breaker) RetryAfter() time.Duration {
+	s := b.mirror.Load()
+	if s.state != Open {
+		return 0
+	}
+	return max(time.Until(s.nextProbe), 0)
+}
+
+// Close ends the background prober, if there is one, and waits for it.
+func (b *Breaker) Close() {
+	b.stop()
+	b.prober.Wait()
+}

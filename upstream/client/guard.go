@@ -1,0 +1,77 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/weft-gateway/weft/upstream"
+	"github.com/weft-gateway/weft/upstream/breaker"
+)
+
+// newBreaker returns the breaker of one operation and registers it. A call
+// that takes more than three quarters of its deadline counts as a failure.
+func newBreaker(cfg HostConfig, root *url.URL, op upstream.Op) (*breaker.Breaker, error) {
+	const probes, window = 3, 30 * time.Second
+	b, err := breaker.New(breaker.Config{
+		Name:      cfg.Name + "-" + string(op),
+		Upstream:  root.String(),
+		Operation: string(op),
+		Deadline:  cfg.Deadline,
+		SlowAfter: cfg.Deadline * 3 / 4,
+		Window:    max(window, 2*cfg.Deadline),
+		Probes:    min(probes, cfg.InFlight),
+		InFlight:  cfg.InFlight,
+		Classify:  classify,
+		Reason:    func(err error) string { return string(upstream.KindOf(err)) },
+		Logger:    cfg.Logger,
+	})
+	if err != nil || cfg.Breakers == nil {
+		return b, err
+	}
+	return b, cfg.Breakers.Add(b)
+}
+
+// classify says what a failed call means for the host, which all tenants
+// share: one tenant's credentials and quota mean nothing.
+func classify(err error) breaker.Outcome {
+	switch upstream.KindOf(err) {
+	case upstream.NotFound:
+		return breaker.Success
+	case upstream.Denied, upstream.RateLimited, upstream.Canceled, upstream.Deadline, upstream.Overloaded:
+		return breaker.Ignored
+	case upstream.UpstreamError:
+		e, ok := errors.AsType[*upstream.Error](err)
+		if ok && e.Status >= 400 && e.Status < 500 && e.Status != http.StatusRequestTimeout {
+			return breaker.Success // it answered; the request was wrong
+		}
+	}
+	return breaker.Failure
+}
+
+// acquire takes a place among the host's calls, and waits for one no longer
+// than for an answer.
+func (h *Host) acquire(ctx context.Context) error {
+	select {
+	case h.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	patience := time.NewTimer(h.cfg.Deadline)
+	defer patience.Stop()
+	select {
+	case h.slots <- struct{}{}:
+		return nil
+	case <-patience.C:
+		return upstream.Overloaded
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return upstream.Overloaded // its time went by in our queue
+		}
+		return upstream.Canceled
+	}
+}
+
+func (h *Host) release() { <-h.slots }

@@ -1,0 +1,158 @@
+// Package client is the one HTTP client under all connectors.
+//
+// A [Host] is the root URL of a service: its connections, its cap on calls at
+// once and a circuit breaker for each operation, which all tenants share. A
+// [Client] is one tenant's credential on a Host, with the gate that a 429
+// closes for that tenant alone.
+//
+// A call goes through, in this order: the gate, the cap, the breaker with the
+// deadline, the request, the bounded read, the status, and the connector's own
+// decoding, which is inside the breaker so that rubbish counts as a failure.
+// All errors are [*upstream.Error].
+package client
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/weft-gateway/weft/upstream"
+	"github.com/weft-gateway/weft/upstream/breaker"
+)
+
+// HostConfig configures a [Host].
+type HostConfig struct {
+	Name       string        // names the source in errors; breakers are called Name-operation; required
+	URL        string        // the service's root, http or https; a path is kept as a prefix; required
+	Deadline   time.Duration // of each call; three quarters of it are slow, which the breaker counts as failed; required
+	InFlight   int           // calls at once; 0: 64
+	MaxBody    int64         // bytes of an answer after decompression, at most 1 GiB; 0: 4 MiB
+	Operations []upstream.Op // what may be called; each gets a breaker at once; required
+	Breakers   *breaker.Set  // where the breakers are registered; nil: nowhere
+
+	// Transport makes the calls. nil: one of the host's own, which keeps as
+	// many connections as there may be calls and asks no proxy.
+	Transport http.RoundTripper
+
+	// Observe is told of each call: "ok", "not_found" or the kind of failure.
+	// nil: nobody is.
+	Observe func(op upstream.Op, outcome string, took time.Duration)
+
+	UserAgent string       // "": weft
+	Logger    *slog.Logger // nil: silent
+}
+
+// Host is a service that is called. Its methods may be called concurrently.
+type Host struct {
+	cfg       HostConfig
+	root      *url.URL
+	transport http.RoundTripper
+	breakers  map[upstream.Op]*breaker.Breaker
+	slots     chan struct{} // one element per call that is out
+}
+
+// NewHost returns a host. No call is made.
+func NewHost(cfg HostConfig) (*Host, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	root, err := parseRoot(cfg.URL)
+	if err != nil {
+		return nil, fmt.Errorf("client %s: %w", cfg.Name, err)
+	}
+	h := &Host{
+		cfg:       cfg,
+		root:      root,
+		transport: cfg.Transport,
+		breakers:  make(map[upstream.Op]*breaker.Breaker, len(cfg.Operations)),
+		slots:     make(chan struct{}, cfg.InFlight),
+	}
+	if h.transport == nil {
+		h.transport = newTransport(cfg.InFlight, cfg.Deadline)
+	}
+	for _, op := range cfg.Operations {
+		if h.breakers[op], err = newBreaker(cfg, root, op); err != nil {
+			return nil, err
+		}
+	}
+	return h, nil
+}
+
+func (c HostConfig) withDefaults() HostConfig {
+	if c.InFlight == 0 {
+		c.InFlight = 64
+	}
+	if c.MaxBody == 0 {
+		c.MaxBody = 4 << 20
+	}
+	if c.UserAgent == "" {
+		c.UserAgent = "weft"
+	}
+	if c.Observe == nil {
+		c.Observe = func(upstream.Op, string, time.Duration) {}
+	}
+	return c
+}
+
+func (c HostConfig) validate() error {
+	problem := ""
+	switch {
+	case c.Name == "":
+		problem = "no name"
+	case c.Deadline <= 0:
+		problem = "the deadline must be above zero"
+	case c.InFlight < 0 || c.MaxBody < 0 || c.MaxBody > 1<<30:
+		problem = "a limit is out of range"
+	case len(c.Operations) == 0:
+		problem = "no operations"
+	default:
+		return nil
+	}
+	return fmt.Errorf("client %s: %s", c.Name, problem)
+}
+
+// parseRoot reads the root URL. No error quotes it: it may hold a password.
+func parseRoot(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return nil, errors.New("the URL is not valid")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, errors.New("the URL must begin with http:// or https://")
+	case u.Hostname() == "":
+		return nil, errors.New("the URL has no host")
+	case u.User != nil:
+		return nil, errors.New("the URL must not hold credentials")
+	case strings.ContainsAny(raw, "?#"):
+		return nil, errors.New("the URL must have neither query nor fragment")
+	}
+	return u, nil
+}
+
+// Close closes the host's idle connections and ends its breakers.
+func (h *Host) Close() {
+	for _, b := range h.breakers {
+		b.Close()
+	}
+	if t, ok := h.transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+// Tripped reports whether the breaker of op is not closed, and how long it is
+// until the next probe, 0 if one is due. Asking changes nothing.
+func (h *Host) Tripped(op upstream.Op) (bool, time.Duration) {
+	b := h.breakers[op]
+	if b == nil {
+		return false, 0
+	}
+	return b.Tripped(), b.RetryAfter()
+}
+
+// InFlight returns how many calls are out, which is at most HostConfig.InFlight.
+func (h *Host) InFlight() int { return len(h.slots) }
