@@ -1,7 +1,6 @@
 package enrich
 
 import (
-	"encoding/json"
 	"strconv"
 	"unicode/utf8"
 
@@ -97,7 +96,7 @@ func appendRaw(b []byte, raw []byte) []byte {
 
 // appendJSON writes what is small and rare enough for the encoder.
 func appendJSON(b []byte, v any) []byte {
-	raw, err := json.Marshal(v)
+	raw, err := encodeJSON(v)
 	if err != nil {
 		return append(b, "null"...)
 	}

@@ -29,6 +29,9 @@ func report[V any](start time.Time, source string, res cache.Result[V]) Report {
 		r.State, r.Reason, r.RetryAfter = Stale, reasonOf(waited(res.Err)), upstream.RetryAfter(res.Err)
 	case cache.Absent:
 		r.State = Missing
+		if res.StoredAt.Before(start) {
+			r.Age = time.Since(res.StoredAt)
+		}
 	default:
 		r = failed(source, waited(res.Err))
 	}

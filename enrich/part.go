@@ -45,7 +45,7 @@ type Report struct {
 	State      State
 	Source     string        // connector kind; "" where no source was involved
 	AsOf       time.Time     // when the source answered; zero when it did not
-	Age        time.Duration // only where cached or stale
+	Age        time.Duration // where cached, stale, or remembered as missing; the document has it for the first two
 	Reason     upstream.Kind // only where stale, unavailable or forbidden
 	RetryAfter time.Duration // 0: not known
 	Took       time.Duration // until the part was settled, from the start of the request

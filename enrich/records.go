@@ -1,6 +1,7 @@
 package enrich
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"time"
@@ -109,7 +110,16 @@ func newLoader[V any](cfg Config, kind string, p cache.Policy, deadline time.Dur
 	})
 }
 
-func encodeJSON[V any](v V) ([]byte, error) { return json.Marshal(v) }
+// encodeJSON leaves <, > and & as they are: the answer is no HTML.
+func encodeJSON[V any](v V) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
 
 func decodeJSON[V any](b []byte) (*V, error) {
 	v := new(V)
@@ -128,7 +138,7 @@ func newThread(t upstream.Thread, hideCalls bool) (*thread, error) {
 		out.messages[i] = upstream.Message{Role: m.Role, CreatedAt: m.CreatedAt}
 	}
 	var err error
-	out.json, err = json.Marshal(messages)
+	out.json, err = encodeJSON(messages)
 	return out, err
 }
 
@@ -148,7 +158,7 @@ func decodeThread(b []byte) (*thread, error) {
 }
 
 func newContact(c upstream.Contact) (*contact, error) {
-	b, err := json.Marshal(c)
+	b, err := encodeJSON(c)
 	return &contact{id: c.ID, accountID: deref(c.AccountID), json: b}, err
 }
 
@@ -162,6 +172,6 @@ func decodeContact(b []byte) (*contact, error) {
 }
 
 func newAccount(a upstream.Account) (*account, error) {
-	b, err := json.Marshal(a)
+	b, err := encodeJSON(a)
 	return &account{b}, err
 }

@@ -20,7 +20,6 @@ import (
 
 // The documented conversations come out with every documented value.
 func TestDocumentedConversations(t *testing.T) {
-	in := install(t, options{})
 	for name, c := range map[string]struct{ key, id string }{
 		"widget":   {keyCosts, sandbox.ExampleWidget},
 		"api":      {keyCosts, sandbox.ExampleAPI},
@@ -29,7 +28,7 @@ func TestDocumentedConversations(t *testing.T) {
 		"ai_off":   {keyAcme, sandbox.ExampleAIOff},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, a := in.document(t, c.key, c.id)
+			_, a := install(t, options{}).document(t, c.key, c.id)
 			golden(t, name+".json", a.body)
 		})
 	}
@@ -43,11 +42,14 @@ func golden(t *testing.T, name string, got []byte) {
 	if err := json.Unmarshal(got, &v); err != nil {
 		t.Fatal(err)
 	}
-	indented, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
+	var indented strings.Builder
+	enc := json.NewEncoder(&indented)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
 		t.Fatal(err)
 	}
-	text := regexp.MustCompile(`"asOf": "[^"]+"`).ReplaceAllString(string(indented), `"asOf": "(now)"`) + "\n"
+	text := regexp.MustCompile(`"asOf": "[^"]+"`).ReplaceAllString(indented.String(), `"asOf": "(now)"`)
 	file := filepath.Join("testdata", "documents", name)
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {

@@ -38,6 +38,7 @@ type system struct {
 	backfiller *enrich.Backfiller
 	public     *http.Server
 	ops        *http.Server
+	ready      func() (ready bool, degraded []string) // as both listeners tell it
 	draining   atomic.Bool
 }
 
@@ -55,10 +56,10 @@ func build(cfg Config, log *slog.Logger) (*system, error) {
 		err = s.buildEnricher(m)
 	}
 	if err == nil {
-		err = s.buildPublic(m)
+		err = s.buildOps(m)
 	}
 	if err == nil {
-		err = s.buildOps(m)
+		err = s.buildPublic(m)
 	}
 	if err != nil {
 		s.close()
@@ -70,8 +71,11 @@ func build(cfg Config, log *slog.Logger) (*system, error) {
 func (s *system) buildCache() (err error) {
 	if s.cfg.Redis.URL == "" {
 		s.log.Warn("no redis configured: replicas share nothing, and a restart begins with an empty cache")
-	} else if s.redis, err = cache.RedisClient(s.cfg.Redis.URL, s.cfg.Deadlines.Redis); err != nil {
-		return err
+	} else {
+		cache.LogRedis(s.log)
+		if s.redis, err = cache.RedisClient(s.cfg.Redis.URL, s.cfg.Deadlines.Redis); err != nil {
+			return err
+		}
 	}
 	s.cache, err = cache.New(cache.Config{
 		Redis:         s.redis,
@@ -248,6 +252,7 @@ func (s *system) buildPublic(m *metrics) error {
 		return err
 	}
 	s.public = gateway.HTTPServer(s.cfg.Listen, h, s.cfg.Deadlines.Request)
+	s.public.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)
 	return nil
 }
 
@@ -259,19 +264,12 @@ func (s *system) buildOps(m *metrics) error {
 		return err
 	}
 	m.registry.MustRegister(ops.BreakerCollector(s.breakers))
-	s.ops = &http.Server{Addr: s.cfg.Ops.Listen, Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
-	return nil
-}
-
-// ready says whether requests are welcome, and what is degraded.
-func (s *system) ready() (bool, []string) {
-	var degraded []string
-	for _, b := range s.breakers.Snapshots() {
-		if b.State != breaker.Closed {
-			degraded = append(degraded, b.Name)
-		}
+	s.ready = h.Ready
+	s.ops = &http.Server{ // no WriteTimeout: a profile takes as long as it was asked to
+		Addr: s.cfg.Ops.Listen, Handler: h, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}
-	return !s.draining.Load(), degraded
+	return nil
 }
 
 // close stops what runs in the background, in the reverse order of build.

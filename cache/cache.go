@@ -1,0 +1,197 @@
+// Package cache keeps what the sources answered, so that they are asked less
+// and so that something can be shown while they cannot be asked.
+//
+// A [Loader] looks a record up in this order:
+//
+//  1. Memory. A fresh copy, or an absence the source reported lately, answers.
+//  2. The claim. Who finds no fresh copy claims the keys that nobody is
+//     loading, and waits with the others for those that somebody is. A load
+//     goes on when the caller that began it has gone.
+//  3. Memory again, because an earlier claim may have ended in between.
+//  4. Redis, in one pipeline: another replica may have a fresher copy. Redis
+//     has a deadline of its own and a breaker; its trouble is a miss.
+//  5. The source, one call for all keys of the claim. What it answers goes to
+//     memory now and to Redis behind the caller's back.
+//  6. The stale copy, if the source failed and there is one.
+//
+// Errors are never kept. Every key carries the tenant. The package knows
+// nothing of the records: a kind is a name, a policy and a codec.
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/weft-gateway/weft/upstream/breaker"
+)
+
+// Config says what a [Cache] is made of.
+type Config struct {
+	Redis         redis.UniversalClient // shared tier, best made by [RedisClient]; nil: memory alone. Close leaves it open
+	RedisDeadline time.Duration         // longest wait for one read of Redis; 0: 50 ms
+	Breakers      *breaker.Set          // where the Redis breakers are registered; nil: nowhere
+	MemoryBytes   uint64                // bound on the memory tier, in bytes of encoded records and their keys; 0: 32 MiB
+	Logger        *slog.Logger          // nil: slog.Default()
+}
+
+func (c Config) redisDeadline() time.Duration {
+	if c.RedisDeadline == 0 {
+		return defaultRedisDeadline
+	}
+	return c.RedisDeadline
+}
+
+func (c Config) memoryBytes() uint64 {
+	if c.MemoryBytes == 0 {
+		return 32 << 20
+	}
+	return c.MemoryBytes
+}
+
+func (c Config) logger() *slog.Logger {
+	if c.Logger == nil {
+		return slog.Default()
+	}
+	return c.Logger
+}
+
+// Cache is memory before Redis. It is used through loaders; several loaders,
+// each with a kind of its own, share one Cache.
+type Cache struct {
+	memory *memory
+	remote *remote            // nil without Redis
+	reads  singleflight.Group // of fetch, by the Redis keys of the read
+	index  *Index
+	local  *localStore // leases and checkpoints of a cache without Redis
+	log    *slog.Logger
+
+	closing context.Context // ends with Close; loads under way are cancelled
+	close   context.CancelFunc
+
+	mu    sync.RWMutex
+	kinds map[string]*kind // name -> kind; guarded by mu
+}
+
+// New returns a Cache that must be closed.
+func New(cfg Config) (*Cache, error) {
+	if cfg.RedisDeadline < 0 {
+		return nil, errors.New("cache: RedisDeadline is negative")
+	}
+	mem, err := newMemory(cfg.memoryBytes())
+	if err != nil {
+		return nil, fmt.Errorf("cache: memory tier: %w", err)
+	}
+	c := &Cache{memory: mem, log: cfg.logger(), kinds: map[string]*kind{}}
+	if cfg.Redis != nil {
+		if c.remote, err = newRemote(cfg); err != nil {
+			mem.close()
+			return nil, fmt.Errorf("cache: redis tier: %w", err)
+		}
+	} else {
+		c.local = newLocalStore()
+	}
+	c.index = newIndex(c.remote)
+	c.closing, c.close = context.WithCancel(context.Background())
+	return c, nil
+}
+
+// Close sends what is queued for Redis, for about a second at most, and stops
+// the goroutines. Loads under way are cancelled and not waited for; what they
+// bring after Close is not written to Redis.
+func (c *Cache) Close() {
+	c.close()
+	if c.remote != nil {
+		c.remote.close()
+	}
+	c.memory.close()
+}
+
+// Prefetch asks Redis in one pipeline for all keys of which memory has no
+// fresh copy, and fills memory with what it finds. Kinds without a loader are
+// passed over. A caller that has done this asks its loaders to skip Redis.
+func (c *Cache) Prefetch(ctx context.Context, keys []Key) {
+	if c.remote == nil {
+		return
+	}
+	now := time.Now()
+	need := make([]Key, 0, len(keys))
+	seen := make(map[Key]bool, len(keys))
+	for _, key := range keys {
+		k := c.kind(key.Kind)
+		if k == nil || seen[key] {
+			continue
+		}
+		seen[key] = true
+		if !k.judge(c.memory.get(key), now).fresh() {
+			need = append(need, key)
+		}
+	}
+	c.fetch(ctx, need)
+}
+
+// fetch reads keys from Redis in one pipeline, fills memory and returns what
+// is within its policy. Callers that ask for the same keys at once share one
+// read, which is bounded by the deadline of Redis and not by the first
+// caller's context.
+func (c *Cache) fetch(ctx context.Context, keys []Key) map[Key]*item {
+	if c.remote == nil || len(keys) == 0 || !c.remote.ready() {
+		return nil
+	}
+	names, joined := redisKeys(keys)
+	ch := c.reads.DoChan(joined, func() (any, error) {
+		return c.readRemote(context.WithoutCancel(ctx), keys, names), nil
+	})
+	select {
+	case r := <-ch:
+		return r.Val.(map[Key]*item)
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+func (c *Cache) readRemote(ctx context.Context, keys []Key, names []string) map[Key]*item {
+	now := time.Now()
+	found := make(map[Key]*item, len(keys))
+	for i, r := range c.remote.read(ctx, names) {
+		k := c.kind(keys[i].Kind)
+		if k == nil || !r.answered {
+			continue
+		}
+		it, err := k.unpack(keys[i], r.value, now)
+		if err != nil || r.wrongType {
+			c.remote.discard(keys[i])
+		}
+		if k.judge(it, now) == Failed {
+			k.counts.redisMisses.Add(1)
+			continue
+		}
+		k.counts.redisHits.Add(1)
+		c.memory.put(keys[i], it)
+		found[keys[i]] = it
+	}
+	return found
+}
+
+// kind returns the registered kind, or nil.
+func (c *Cache) kind(name string) *kind {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.kinds[name]
+}
+
+func (c *Cache) register(k *kind) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.kinds[k.name] != nil {
+		return fmt.Errorf("cache: kind %q has a loader already", k.name)
+	}
+	c.kinds[k.name] = k
+	return nil
+}

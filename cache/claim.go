@@ -1,0 +1,113 @@
+package cache
+
+import (
+	"context"
+	"time"
+)
+
+// answer is a [Result] without its type.
+type answer struct {
+	item  *item // nil when Failed
+	state State
+	err   error
+}
+
+// load answers for ids, which holds no id twice.
+func (k *kind) load(ctx context.Context, tenant string, ids []string, opt Options, src source) map[string]answer {
+	flights, own := k.claim(ctx, tenant, ids)
+	if own != nil {
+		go k.fly(context.WithoutCancel(ctx), own, opt.SkipRedis, src)
+	}
+	answers := make(map[string]answer, len(ids))
+	for i, id := range ids {
+		answers[id] = k.wait(ctx, flights[i], Key{tenant, k.name, id}, opt)
+	}
+	return answers
+}
+
+// claim finds the flight of each id. The ids that nobody is loading become one
+// flight of the caller's own, which the caller has to start. A caller whose
+// time is up begins nothing: its flights may be nil.
+func (k *kind) claim(ctx context.Context, tenant string, ids []string) (flights []*flight, own *flight) {
+	flights = make([]*flight, len(ids))
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for i, id := range ids {
+		key := Key{tenant, k.name, id}
+		if f := k.claims[key]; f != nil {
+			k.counts.coalesced.Add(1)
+			flights[i] = f
+			continue
+		}
+		if ctx.Err() != nil {
+			continue
+		}
+		if own == nil {
+			own = &flight{looked: make(chan struct{}), done: make(chan struct{})}
+		}
+		own.keys = append(own.keys, key)
+		flights[i], k.claims[key] = own, own
+	}
+	return flights, own
+}
+
+// wait returns the answer for key. It leaves when ctx ends, and the flight
+// goes on without it.
+func (k *kind) wait(ctx context.Context, f *flight, key Key, opt Options) answer {
+	if f == nil || !await(ctx, f.looked) {
+		now := time.Now()
+		it := k.cache.memory.get(key)
+		return orFailed(answer{item: it, state: k.judge(it, now)}, ctx.Err())
+	}
+	copied := f.copies[key]
+	switch {
+	case copied.state.fresh():
+		return copied
+	case copied.state == Stale && opt.StaleNow:
+		return orFailed(copied, opt.StaleErr)
+	case !await(ctx, f.done):
+		return orFailed(copied, ctx.Err())
+	}
+	switch it := f.loaded[key]; {
+	case it == nil:
+		return orFailed(copied, f.err)
+	case it.absent:
+		return answer{item: it, state: Absent}
+	default:
+		return answer{item: it, state: Loaded}
+	}
+}
+
+// await reports whether ch was closed before ctx ended; both is a yes.
+func await(ctx context.Context, ch <-chan struct{}) bool {
+	select {
+	case <-ch:
+		return true
+	case <-ctx.Done():
+	}
+	select {
+	case <-ch:
+		return true
+	default:
+		return false
+	}
+}
+
+// orFailed returns the copy with the reason why it is not a better one.
+func orFailed(copied answer, err error) answer {
+	switch {
+	case copied.state.fresh():
+		return copied
+	case copied.state == Stale:
+		return answer{item: copied.item, state: Stale, err: err}
+	}
+	return answer{state: Failed, err: err}
+}
+
+// disown takes key away from the load under way, if there is one: what it
+// brings is not kept, and who asks from now on begins another.
+func (k *kind) disown(key Key) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.claims, key)
+}

@@ -1,0 +1,173 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// abandonAfter is how long past its deadline a load may run before it is given
+// up, so that one that respects its context can still say what happened.
+const abandonAfter = 100 * time.Millisecond
+
+var (
+	errAborted   = errors.New("cache: the load ended without an answer")
+	errAbandoned = fmt.Errorf("cache: the load outlived its deadline: %w", context.DeadlineExceeded)
+)
+
+// record is a value on its way from the source to the tiers.
+type record struct {
+	item *item
+	data []byte // its JSON; nil when it cannot be encoded, and is not kept then
+}
+
+// source asks the source for ids: id -> record. See [Load] for the error.
+type source func(ctx context.Context, ids []string) (map[string]record, error)
+
+// flight is one load: the keys that one caller claimed together.
+type flight struct {
+	keys   []Key
+	looked chan struct{}  // closed when memory and Redis have been asked
+	copies map[Key]answer // what they had; final when looked is closed
+	done   chan struct{}  // closed when the source has answered
+	once   sync.Once      // guards the settling
+	loaded map[Key]*item  // what it answered, absences included; final when done is closed
+	err    error          // why the other keys have nothing; final when done is closed
+}
+
+// fly asks memory, Redis and the source for the keys of f.
+func (k *kind) fly(ctx context.Context, f *flight, skipRedis bool, src source) {
+	want := k.look(ctx, f, skipRedis)
+	if len(want) == 0 {
+		close(f.done)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, k.deadline)
+	defer cancel()
+	defer context.AfterFunc(k.cache.closing, cancel)()
+	overdue := time.AfterFunc(k.deadline+abandonAfter, func() {
+		k.counts.abandoned.Add(1)
+		k.settle(f, want, nil, errAbandoned)
+	})
+	defer overdue.Stop()
+	defer k.settle(f, want, nil, errAborted) // a load that left by runtime.Goexit; else settled already
+	k.counts.loads.Add(1)
+	k.counts.loadedIDs.Add(uint64(len(want)))
+	records, err := k.ask(ctx, want, src)
+	if err != nil {
+		k.counts.loadErrors.Add(1)
+	}
+	k.settle(f, want, records, err)
+}
+
+// look fills f.copies, gives up the claims of the keys that have a fresh copy,
+// and returns the others.
+//
+// Memory is asked although the caller has just done so, because of this order
+// of events: A finds nothing in memory; B, who held the claim, puts its record
+// into memory and gives the claim up; A gets the claim. Without a second look A
+// would load again what is there. B stores before it gives up, so A's second
+// look, after the claim, cannot miss it.
+func (k *kind) look(ctx context.Context, f *flight, skipRedis bool) (want []Key) {
+	now := time.Now()
+	f.copies = make(map[Key]answer, len(f.keys))
+	for _, key := range f.keys {
+		it := k.cache.memory.get(key)
+		f.copies[key] = answer{item: it, state: k.judge(it, now)}
+		if !f.copies[key].state.fresh() {
+			want = append(want, key)
+		}
+	}
+	if !skipRedis && len(want) > 0 {
+		want = k.lookRemote(ctx, f, want)
+	}
+	k.mu.Lock()
+	for _, key := range f.keys {
+		if f.copies[key].state.fresh() && k.claims[key] == f {
+			delete(k.claims, key)
+		}
+	}
+	k.mu.Unlock()
+	close(f.looked)
+	return want
+}
+
+// lookRemote betters f.copies by what Redis has for keys, and returns the keys
+// that still have no fresh copy.
+func (k *kind) lookRemote(ctx context.Context, f *flight, keys []Key) (want []Key) {
+	found := k.cache.fetch(ctx, keys)
+	now := time.Now()
+	for _, key := range keys {
+		old := f.copies[key].item
+		if it := found[key]; it != nil && (old == nil || it.storedAt.After(old.storedAt)) {
+			f.copies[key] = answer{item: it, state: k.judge(it, now)}
+		}
+		if !f.copies[key].state.fresh() {
+			want = append(want, key)
+		}
+	}
+	return want
+}
+
+// ask calls the source. A panic in it becomes the error of all who wait; its
+// value, which may hold a record, is not logged.
+func (k *kind) ask(ctx context.Context, keys []Key, src source) (records map[Key]record, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			k.cache.log.LogAttrs(ctx, slog.LevelError, "a load panicked",
+				slog.String("kind", k.name), slog.String("panic", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+			records, err = nil, fmt.Errorf("cache: load of %s: %w", k.name, errAborted)
+		}
+	}()
+	ids := make([]string, len(keys))
+	for i, key := range keys {
+		ids[i] = key.ID
+	}
+	begun := time.Now()
+	found, err := src(ctx, ids)
+	return k.outcome(keys, found, err, begun), err
+}
+
+// outcome pairs keys with what the source answered. Without an error, or with
+// one that says so, the keys that it did not answer for are absent.
+func (k *kind) outcome(keys []Key, found map[string]record, err error, begun time.Time) map[Key]record {
+	absent := err == nil || k.absent(err)
+	out := make(map[Key]record, len(keys))
+	for _, key := range keys {
+		if r, ok := found[key.ID]; ok {
+			out[key] = r
+		} else if absent {
+			out[key] = record{item: k.newAbsence(begun)}
+		}
+	}
+	return out
+}
+
+// settle keeps what was loaded, gives up the claims and wakes who waits. The
+// first call decides. A key whose claim was taken away by [Loader.Drop] is
+// answered but not kept: what was loaded may be what was dropped.
+func (k *kind) settle(f *flight, keys []Key, records map[Key]record, err error) {
+	f.once.Do(func() {
+		f.loaded, f.err = make(map[Key]*item, len(records)), err
+		k.mu.Lock()
+		for _, key := range keys {
+			r, ok := records[key]
+			if ok {
+				f.loaded[key] = r.item
+			}
+			if k.claims[key] != f {
+				continue
+			}
+			if ok && (r.data != nil || r.item.absent) {
+				k.store(key, r.item, r.data)
+			}
+			delete(k.claims, key)
+		}
+		k.mu.Unlock()
+		close(f.done)
+	})
+}

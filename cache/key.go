@@ -1,0 +1,58 @@
+package cache
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"strings"
+)
+
+// keyPrefix begins every Redis key. The number is the format's version: it
+// changes with the layout of keys or of envelopes, so that two versions of the
+// program can run against one Redis.
+const keyPrefix = "weft:1:"
+
+// Key names a record: whose it is, what it is, and its id.
+type Key struct {
+	Tenant, Kind, ID string
+}
+
+// redisKey is the record's key in Redis. No two keys have one name: the tenant
+// is a digest of fixed length, so that names of tenants do not show in Redis
+// either; the id is in an alphabet without a colon; the kind is what is between.
+// All keys of this package are made in this file, and the second field of the
+// others holds a letter that no digest has.
+func (k Key) redisKey() string {
+	return keyPrefix + tenantDigest(k.Tenant) + ":" + k.Kind + ":" + encodeID(k.ID)
+}
+
+func indexKey(tenant string) string    { return keyPrefix + "index:" + tenantDigest(tenant) }
+func leaseKey(name string) string      { return keyPrefix + "lease:" + encodeID(name) }
+func checkpointKey(name string) string { return keyPrefix + "checkpoint:" + encodeID(name) }
+
+func tenantDigest(tenant string) string {
+	sum := sha256.Sum256([]byte(tenant))
+	return hex.EncodeToString(sum[:16])
+}
+
+func encodeID(id string) string { return base64.RawURLEncoding.EncodeToString([]byte(id)) }
+
+// redisKeys returns the Redis keys of keys, and one string that two reads
+// share only if they ask for the same.
+func redisKeys(keys []Key) (names []string, joined string) {
+	names = make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = k.redisKey()
+	}
+	return names, strings.Join(names, " ")
+}
+
+// validKind reports whether name is fit for a key, a metric's label and a log.
+func validKind(name string) bool {
+	for _, c := range name {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return name != "" && len(name) <= 32
+}

@@ -1,0 +1,148 @@
+package cache
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Policy says how long a record may be used, counted from when the source was
+// asked for it.
+type Policy struct {
+	Fresh   time.Duration // younger answers without asking the source; 0: never
+	Stale   time.Duration // younger stands in while the source fails; 0: Fresh, which is no standing in
+	Missing time.Duration // how long an absence is remembered, never longer; 0: not at all
+}
+
+func (p Policy) check() (Policy, error) {
+	if p.Stale == 0 {
+		p.Stale = p.Fresh
+	}
+	if p.Fresh < 0 || p.Missing < 0 || p.Stale < p.Fresh {
+		return p, errors.New("a time is negative, or Stale is shorter than Fresh")
+	}
+	return p, nil
+}
+
+// State is how a record was obtained.
+type State int
+
+// The states. Only Failed and Stale come with an error.
+const (
+	Failed State = iota // nothing to show
+	Loaded              // the source answered now, for this caller or one it waited with
+	Cached              // a fresh copy
+	Stale               // a copy past its fresh time
+	Absent              // the source has no such record, said now or within the policy's Missing
+)
+
+// fresh reports whether the source need not be asked.
+func (s State) fresh() bool { return s == Cached || s == Absent }
+
+// String implements [fmt.Stringer].
+func (s State) String() string {
+	switch s {
+	case Failed:
+		return "failed"
+	case Loaded:
+		return "loaded"
+	case Cached:
+		return "cached"
+	case Stale:
+		return "stale"
+	case Absent:
+		return "absent"
+	}
+	return fmt.Sprintf("State(%d)", int(s))
+}
+
+// kind is what is common to all records of one kind: a [Loader] without its type.
+type kind struct {
+	cache    *Cache
+	name     string
+	policy   Policy
+	deadline time.Duration
+	decode   func([]byte) (any, error)
+	absent   func(error) bool
+	counts   kindCounters
+
+	mu     sync.Mutex
+	claims map[Key]*flight // key -> the load under way; guarded by mu
+}
+
+// judge says what it is good for now. No item is Failed.
+func (k *kind) judge(it *item, now time.Time) State {
+	if it == nil {
+		return Failed
+	}
+	age := it.age(now)
+	switch {
+	case it.absent && age < k.policy.Missing:
+		return Absent
+	case it.absent:
+		return Failed
+	case age < k.policy.Fresh:
+		return Cached
+	case age < k.policy.Stale:
+		return Stale
+	}
+	return Failed
+}
+
+// newItem makes a record from its JSON and its decoded value.
+func (k *kind) newItem(value any, size int, storedAt time.Time) *item {
+	return &item{value: value, storedAt: storedAt, keep: k.policy.Stale, size: size}
+}
+
+func (k *kind) newAbsence(storedAt time.Time) *item {
+	return &item{absent: true, storedAt: storedAt, keep: k.policy.Missing}
+}
+
+// unpack reads what Redis held under key. Nothing there is nil, nil.
+func (k *kind) unpack(key Key, envelope []byte, now time.Time) (*item, error) {
+	if len(envelope) == 0 {
+		return nil, nil
+	}
+	e, err := open(key, envelope, now)
+	switch {
+	case err != nil:
+		return nil, err
+	case e.absent:
+		return k.newAbsence(e.storedAt), nil
+	}
+	value, err := k.decodeSafely(e.data)
+	if err != nil {
+		return nil, err
+	}
+	return k.newItem(value, len(e.data), e.storedAt), nil
+}
+
+// decodeSafely keeps a codec that panics on odd bytes from ending the process:
+// it runs on a goroutine that no handler guards.
+func (k *kind) decodeSafely(data []byte) (value any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("cache: %s: decode panicked with a %T", k.name, p)
+		}
+	}()
+	return k.decode(data)
+}
+
+// store keeps a record in both tiers, unless memory has a more recent one.
+func (k *kind) store(key Key, it *item, data []byte) {
+	if it.absent && k.policy.Missing == 0 {
+		k.remove(key, it.storedAt)
+		return
+	}
+	if k.cache.memory.put(key, it) && k.cache.remote != nil {
+		k.cache.remote.put(key, entry{data: data, absent: it.absent, storedAt: it.storedAt}, it.keep)
+	}
+}
+
+// remove takes a record from both tiers, unless memory has one from after asOf.
+func (k *kind) remove(key Key, asOf time.Time) {
+	if k.cache.memory.drop(key, asOf) && k.cache.remote != nil {
+		k.cache.remote.remove(key)
+	}
+}

@@ -1,0 +1,215 @@
+package cache
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrMiss is the error of a [Loader.Peek] that found nothing.
+var ErrMiss = errors.New("cache: no copy")
+
+// LoaderConfig describes the records of one kind. V is treated as immutable:
+// all callers of a process share one value.
+type LoaderConfig[V any] struct {
+	Kind     string                  // name in keys, metrics and logs: a-z, 0-9, hyphen, 32 at most; one loader a kind
+	Policy   Policy                  // how long a record may be used
+	Deadline time.Duration           // of one load, on a context of its own; must be set
+	Encode   func(V) ([]byte, error) // to compact JSON; nil: encoding/json
+	Decode   func([]byte) (V, error) // from the JSON that Encode made, which it may keep; nil: encoding/json
+	Absent   func(error) bool        // whether a load's error says that the ids it did not answer do not exist; nil: none does
+}
+
+// Load asks the source for ids. The values it returns are good even when the
+// error is not nil: the error says why the others are not there. A nil error
+// means that the source has none of the others.
+type Load[V any] func(ctx context.Context, ids []string) (map[string]V, error)
+
+// Result is what a [Loader] has for one id.
+type Result[V any] struct {
+	ID       string
+	Value    V // set when Loaded, Cached or Stale
+	State    State
+	StoredAt time.Time // when the source was asked, also for an absence; zero when Failed
+	Err      error     // why it is Stale or Failed
+}
+
+// Options change one [Loader.Load].
+type Options struct {
+	SkipRedis bool  // Redis was asked just now, by [Cache.Prefetch]
+	StaleNow  bool  // a stale copy is returned at once, and the load goes on behind it
+	StaleErr  error // Err of a result that StaleNow made stale
+}
+
+// Loader finds records of one kind. It may be used concurrently.
+type Loader[V any] struct {
+	kind   *kind
+	encode func(V) ([]byte, error)
+}
+
+// NewLoader returns the loader of a kind, which c has only one of.
+func NewLoader[V any](c *Cache, cfg LoaderConfig[V]) (*Loader[V], error) {
+	policy, err := cfg.Policy.check()
+	switch {
+	case !validKind(cfg.Kind):
+		return nil, fmt.Errorf("cache: kind %q is not of a-z, 0-9 and hyphen", cfg.Kind)
+	case err != nil:
+		return nil, fmt.Errorf("cache: policy of %s: %w", cfg.Kind, err)
+	case cfg.Deadline <= 0:
+		return nil, fmt.Errorf("cache: kind %s has no deadline", cfg.Kind)
+	}
+	if cfg.Encode == nil {
+		cfg.Encode = func(v V) ([]byte, error) { return json.Marshal(v) }
+	}
+	if cfg.Decode == nil {
+		cfg.Decode = func(b []byte) (v V, err error) {
+			err = json.Unmarshal(b, &v)
+			return v, err
+		}
+	}
+	if cfg.Absent == nil {
+		cfg.Absent = func(error) bool { return false }
+	}
+	k := &kind{
+		cache: c, name: cfg.Kind, policy: policy, deadline: cfg.Deadline,
+		decode: func(b []byte) (any, error) { return cfg.Decode(b) },
+		absent: cfg.Absent,
+		claims: map[Key]*flight{},
+	}
+	return &Loader[V]{kind: k, encode: cfg.Encode}, c.register(k)
+}
+
+// Load returns a result for each id, in their order; an id may occur twice.
+// What memory cannot answer is loaded by one call of load, with those ids that
+// no other caller is loading already. It returns when all ids are answered, or
+// when ctx ends: then with what is known, and the load goes on.
+func (l *Loader[V]) Load(ctx context.Context, tenant string, ids []string, opt Options, load Load[V]) []Result[V] {
+	results := make([]Result[V], len(ids))
+	want := l.fromMemory(tenant, ids, results)
+	if len(want) > 0 {
+		answers := l.kind.load(ctx, tenant, want, opt, l.source(load))
+		for i, id := range ids {
+			if a, ok := answers[id]; ok {
+				results[i] = result[V](id, a)
+			}
+		}
+	}
+	return l.counted(results)
+}
+
+// Peek is Load without the source: what has no copy is Failed with [ErrMiss],
+// and a stale copy comes without an error.
+func (l *Loader[V]) Peek(ctx context.Context, tenant string, ids []string, skipRedis bool) []Result[V] {
+	results := make([]Result[V], len(ids))
+	want := l.fromMemory(tenant, ids, results)
+	if !skipRedis {
+		l.fromRedis(ctx, tenant, want, results)
+	}
+	for i := range results {
+		if results[i].State == Failed {
+			results[i].Err = ErrMiss
+		}
+	}
+	return l.counted(results)
+}
+
+// Put keeps a record that was obtained otherwise, as of now.
+func (l *Loader[V]) Put(tenant, id string, v V) {
+	r := l.record(v, time.Now())
+	if r.data != nil {
+		l.kind.store(l.key(tenant, id), r.item, r.data)
+	}
+}
+
+// PutAbsent remembers that the source has no such record, in the place of any
+// copy.
+func (l *Loader[V]) PutAbsent(tenant, id string) {
+	l.kind.store(l.key(tenant, id), l.kind.newAbsence(time.Now()), nil)
+}
+
+// Drop removes the record from both tiers, and keeps a load that is under way
+// from bringing it back. Other replicas may use their copies while fresh.
+func (l *Loader[V]) Drop(tenant, id string) {
+	key := l.key(tenant, id)
+	l.kind.disown(key)
+	l.kind.remove(key, time.Now())
+}
+
+func (l *Loader[V]) key(tenant, id string) Key { return Key{tenant, l.kind.name, id} }
+
+// fromMemory answers what memory can, and returns the ids, each once, that
+// have no fresh copy.
+func (l *Loader[V]) fromMemory(tenant string, ids []string, results []Result[V]) (want []string) {
+	now := time.Now()
+	var seen map[string]bool // made only when something is wanted
+	for i, id := range ids {
+		it := l.kind.cache.memory.get(l.key(tenant, id))
+		results[i] = result[V](id, answer{item: it, state: l.kind.judge(it, now)})
+		if results[i].State.fresh() || seen[id] {
+			continue
+		}
+		if seen == nil {
+			seen = make(map[string]bool, len(ids)-i)
+		}
+		seen[id] = true
+		want = append(want, id)
+	}
+	return want
+}
+
+// fromRedis betters results by what Redis has for want.
+func (l *Loader[V]) fromRedis(ctx context.Context, tenant string, want []string, results []Result[V]) {
+	keys := make([]Key, len(want))
+	for i, id := range want {
+		keys[i] = l.key(tenant, id)
+	}
+	found := l.kind.cache.fetch(ctx, keys)
+	now := time.Now()
+	for i, r := range results {
+		it := found[l.key(tenant, r.ID)]
+		if it != nil && (r.State == Failed || it.storedAt.After(r.StoredAt)) {
+			results[i] = result[V](r.ID, answer{item: it, state: l.kind.judge(it, now)})
+		}
+	}
+}
+
+// source gives load's values the form that the tiers need.
+func (l *Loader[V]) source(load Load[V]) source {
+	return func(ctx context.Context, ids []string) (map[string]record, error) {
+		begun := time.Now()
+		values, err := load(ctx, ids)
+		records := make(map[string]record, len(values))
+		for id, v := range values {
+			records[id] = l.record(v, begun)
+		}
+		return records, err
+	}
+}
+
+// record encodes v. What cannot be encoded is shown but not kept.
+func (l *Loader[V]) record(v V, storedAt time.Time) record {
+	data, err := l.encode(v)
+	if err != nil || len(data) == 0 {
+		l.kind.counts.unencodable.Add(1)
+		data = nil
+	}
+	return record{item: l.kind.newItem(v, len(data), storedAt), data: data}
+}
+
+func (l *Loader[V]) counted(results []Result[V]) []Result[V] {
+	for _, r := range results {
+		l.kind.counts.answered[r.State].Add(1)
+	}
+	return results
+}
+
+func result[V any](id string, a answer) Result[V] {
+	if a.state == Failed {
+		return Result[V]{ID: id, Err: a.err}
+	}
+	r := Result[V]{ID: id, State: a.state, StoredAt: a.item.storedAt, Err: a.err}
+	r.Value, _ = a.item.value.(V) // nil in an absence
+	return r
+}

@@ -1,0 +1,82 @@
+package cache
+
+import (
+	"math"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+)
+
+// item is a record in memory, decoded once. It is shared and never changed.
+type item struct {
+	value    any // of the loader's type; nil when absent
+	absent   bool
+	storedAt time.Time     // when the source was asked for it
+	keep     time.Duration // how long after storedAt it may be used at all
+	size     int           // bytes of its JSON
+}
+
+// age is never negative: clocks step back, and replicas' clocks differ.
+func (it *item) age(now time.Time) time.Duration { return max(0, now.Sub(it.storedAt)) }
+
+// itemOverhead is what an entry weighs beside its key and its JSON, in bytes:
+// the tier's own node, the item and the pointers of the decoded record.
+const itemOverhead = 512
+
+// memory is the tier in the process.
+type memory struct {
+	items *otter.Cache[Key, *item]
+}
+
+func newMemory(bytes uint64) (*memory, error) {
+	items, err := otter.New(&otter.Options[Key, *item]{
+		MaximumWeight: bytes,
+		Weigher: func(k Key, it *item) uint32 {
+			weight := itemOverhead + len(k.Tenant) + len(k.Kind) + len(k.ID) + it.size
+			return uint32(min(weight, math.MaxUint32))
+		},
+		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[Key, *item]) time.Duration {
+			return max(1, e.Value.keep-e.Value.age(time.Now()))
+		}),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &memory{items: items}, nil
+}
+
+// get returns the item, fresh or not, or nil.
+func (m *memory) get(key Key) *item {
+	it, _ := m.items.GetIfPresent(key)
+	return it
+}
+
+// put keeps it unless memory has one that is more recent, and reports whether
+// it did.
+func (m *memory) put(key Key, it *item) bool {
+	kept := true
+	m.items.Compute(key, func(old *item, found bool) (*item, otter.ComputeOp) {
+		if found && old.storedAt.After(it.storedAt) {
+			kept = false
+			return old, otter.CancelOp
+		}
+		return it, otter.WriteOp
+	})
+	return kept
+}
+
+// drop removes the item unless it is more recent than asOf, and reports
+// whether none is left.
+func (m *memory) drop(key Key, asOf time.Time) bool {
+	dropped := true
+	m.items.ComputeIfPresent(key, func(old *item) (*item, otter.ComputeOp) {
+		if old.storedAt.After(asOf) {
+			dropped = false
+			return old, otter.CancelOp
+		}
+		return nil, otter.InvalidateOp
+	})
+	return dropped
+}
+
+func (m *memory) close() { m.items.StopAllGoroutines() }

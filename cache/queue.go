@@ -1,0 +1,150 @@
+package cache
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+)
+
+const (
+	queueLanes = 2       // workers; a key is always the same one's
+	laneKeys   = 4096    // keys that may wait in a lane
+	laneBytes  = 8 << 20 // bytes that may wait in a lane
+	batchKeys  = 64      // keys in one pipeline
+	batchBytes = 512 << 10
+
+	// flushBound is how long Close goes on sending what is queued.
+	flushBound = time.Second
+)
+
+// write is a record, or a removal, on its way to Redis.
+type write struct {
+	key    Key
+	entry  entry
+	keep   time.Duration // how long after entry.storedAt the record may be used
+	remove bool
+	yield  bool // a removal that gives way to anything queued for the key
+}
+
+func (w write) size() int { return len(w.key.ID) + len(w.entry.data) }
+
+// queue holds what is to be written to Redis, and drops what is too much. For
+// each key it holds one write, the most recent: a key is always in the same
+// lane and a lane sends one batch at a time, so that in one process an older
+// record never overwrites a newer one.
+type queue struct {
+	seed    maphash.Seed
+	lanes   [queueLanes]lane
+	workers sync.WaitGroup
+}
+
+// lane is the part of a queue that one worker empties.
+type lane struct {
+	send func([]write)
+	wake chan struct{} // holds a token while there may be something to send
+
+	mu      sync.Mutex
+	pending map[Key]write // guarded by mu, as are the others
+	order   []Key         // the keys of pending, first come first
+	bytes   int           // size of pending
+	closed  bool
+}
+
+func newQueue(send func([]write)) *queue {
+	q := &queue{seed: maphash.MakeSeed()}
+	for i := range q.lanes {
+		l := &q.lanes[i]
+		l.send, l.wake, l.pending = send, make(chan struct{}, 1), map[Key]write{}
+		q.workers.Go(l.work)
+	}
+	return q
+}
+
+// add queues w and reports whether it, or a more recent one, is queued.
+func (q *queue) add(w write) bool {
+	return q.lanes[maphash.Comparable(q.seed, w.key)%queueLanes].add(w)
+}
+
+// close sends what is queued, for at most flushBound and a batch, and stops
+// the workers. What is added later is dropped.
+func (q *queue) close() {
+	for i := range q.lanes {
+		q.lanes[i].close()
+	}
+	q.workers.Wait()
+}
+
+func (l *lane) add(w write) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	old, queued := l.pending[w.key]
+	if queued && (w.yield || old.newer(w)) {
+		return true
+	}
+	bytes := l.bytes - old.size() + w.size()
+	if l.closed || bytes > laneBytes || !queued && len(l.pending) >= laneKeys {
+		return false
+	}
+	l.pending[w.key], l.bytes = w, bytes
+	if !queued {
+		l.order = append(l.order, w.key)
+	}
+	l.signal()
+	return true
+}
+
+// newer reports whether w, which is queued, has to stay in spite of next. A
+// removal is as of when it is queued, so that it stays for no record.
+func (w write) newer(next write) bool {
+	return !w.remove && !next.remove && w.entry.storedAt.After(next.entry.storedAt)
+}
+
+func (l *lane) signal() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// work sends batches until the lane is closed and empty, or out of time.
+func (l *lane) work() {
+	var deadline time.Time // of the flush; zero until the lane is closed
+	for range l.wake {
+		for {
+			batch, closed := l.take()
+			if closed && deadline.IsZero() {
+				deadline = time.Now().Add(flushBound)
+			}
+			if closed && (len(batch) == 0 || time.Now().After(deadline)) {
+				return
+			}
+			if len(batch) == 0 {
+				break
+			}
+			l.send(batch)
+		}
+	}
+}
+
+// take removes the next batch from the lane.
+func (l *lane) take() (batch []write, closed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	size := 0
+	for len(l.order) > 0 && len(batch) < batchKeys && size < batchBytes {
+		w := l.pending[l.order[0]]
+		delete(l.pending, w.key)
+		l.order = l.order[1:]
+		batch = append(batch, w)
+		size += w.size()
+	}
+	l.bytes -= size
+	return batch, l.closed
+}
+
+func (l *lane) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	l.signal()
+}

@@ -1,0 +1,193 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/weft-gateway/weft/upstream/breaker"
+)
+
+const (
+	defaultRedisDeadline = 50 * time.Millisecond
+	readsOpenFor         = time.Second     // between two PINGs of a Redis that does not answer reads
+	writesOpenFor        = 5 * time.Second // between two tries of a Redis that refuses writes
+	redisTrip            = 3               // failures in a row that open either breaker
+
+	// writePatience is how many read deadlines a batch of writes may take:
+	// nobody waits for it, and it is larger than a read.
+	writePatience = 4
+)
+
+// remote is the tier in Redis. Reads and writes have a breaker each, because
+// a Redis that is full or a read-only replica still answers reads; but nothing
+// is written while reads fail. Once it does not answer, the breaker of reads
+// is probed by a PING in the background and no request waits for a trial.
+// That of writes is probed by a write, since a PING says nothing of it, and
+// nobody waits for writes.
+type remote struct {
+	client redis.UniversalClient
+	reads  *breaker.Breaker
+	writes *breaker.Breaker
+	queue  *queue
+	counts redisCounters
+}
+
+func newRemote(cfg Config) (*remote, error) {
+	r := &remote{client: cfg.Redis}
+	deadline := cfg.redisDeadline()
+	var err error
+	r.reads, err = breaker.New(breaker.Config{
+		Name: "redis", Upstream: "redis", Operation: "read",
+		Deadline: deadline, ConsecutiveFailures: redisTrip, OpenFor: readsOpenFor,
+		Classify: classify, Reason: reason, Logger: cfg.logger(),
+		Probe: func(ctx context.Context) error { return r.client.Ping(ctx).Err() },
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.writes, err = breaker.New(breaker.Config{
+		Name: "redis-writes", Upstream: "redis", Operation: "write",
+		Deadline: writePatience * deadline, ConsecutiveFailures: redisTrip, OpenFor: writesOpenFor, Probes: 1,
+		Classify: classify, Reason: reason, Logger: cfg.logger(),
+	})
+	if err == nil && cfg.Breakers != nil {
+		err = errors.Join(cfg.Breakers.Add(r.reads), cfg.Breakers.Add(r.writes))
+	}
+	if err != nil {
+		r.reads.Close()
+		return nil, err
+	}
+	r.queue = newQueue(r.send)
+	return r, nil
+}
+
+// classify leaves out of the breaker's count what says nothing of Redis: all
+// our connections are busy, or a key holds what somebody else put there.
+func classify(err error) breaker.Outcome {
+	if errors.Is(err, redis.ErrPoolTimeout) || wrongType(err) {
+		return breaker.Ignored
+	}
+	return breaker.Failure
+}
+
+func wrongType(err error) bool { return redis.HasErrorPrefix(err, "WRONGTYPE") }
+
+// reason names a failure of Redis in the words that the sources' failures have.
+func reason(err error) string {
+	_, replied := errors.AsType[redis.Error](err)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return "timeout"
+	case redis.IsAuthError(err), redis.IsPermissionError(err):
+		return "denied"
+	case replied:
+		return "upstream_error"
+	}
+	return "refused"
+}
+
+// ready reports whether reads are sent at all, and counts those that are not.
+func (r *remote) ready() bool {
+	if r.reads.Tripped() {
+		r.counts.bypassed.Add(1)
+		return false
+	}
+	return true
+}
+
+// reply is what Redis said to one read.
+type reply struct {
+	answered  bool   // else the value is not known
+	wrongType bool   // the key holds no string
+	value     []byte // nil when there is no such key
+}
+
+// read asks for all names in one pipeline. What it could not get is a reply
+// that is not answered: never an error.
+func (r *remote) read(ctx context.Context, names []string) []reply {
+	replies, err := call(ctx, r.reads, func(ctx context.Context) ([]reply, error) {
+		r.counts.reads.Add(1)
+		pipe := r.client.Pipeline()
+		cmds := make([]*redis.StringCmd, len(names))
+		for i, name := range names {
+			// GETRANGE rather than GET, so that a value of any size under
+			// one of our keys costs at most maxEnvelope and a byte.
+			cmds[i] = pipe.GetRange(ctx, name, 0, maxEnvelope)
+		}
+		if _, err := submit(ctx, pipe); err != nil {
+			return nil, err
+		}
+		return sift(ctx, cmds)
+	})
+	if err != nil || slices.ContainsFunc(replies, func(r reply) bool { return !r.answered }) {
+		r.counts.readErrors.Add(1)
+	}
+	return replies
+}
+
+// submit sends a pipeline. Its error means that no command was answered, and is
+// on none of them: go-redis keeps to itself what a server says to the greeting
+// of a new connection, such as that the password has changed, and the commands
+// would look like keys that are not there. Other errors are on the commands.
+func submit(ctx context.Context, pipe redis.Pipeliner) ([]redis.Cmder, error) {
+	cmds, err := pipe.Exec(ctx)
+	if err != nil && !slices.ContainsFunc(cmds, func(c redis.Cmder) bool { return c.Err() != nil }) {
+		return nil, err
+	}
+	return cmds, nil
+}
+
+// sift looks at each command's own error. The call as a whole failed if Redis
+// took all its time, or answered nothing.
+func sift(ctx context.Context, cmds []*redis.StringCmd) ([]reply, error) {
+	replies := make([]reply, len(cmds))
+	var failed error
+	answered := 0
+	for i, cmd := range cmds {
+		value, err := cmd.Bytes()
+		switch {
+		case err == nil, errors.Is(err, redis.Nil):
+			replies[i] = reply{answered: true, value: value}
+		case wrongType(err):
+			replies[i] = reply{answered: true, wrongType: true}
+		case failed == nil:
+			failed = err
+		}
+		if replies[i].answered {
+			answered++
+		}
+	}
+	if failed != nil && (answered == 0 || ctx.Err() != nil) {
+		return replies, failed
+	}
+	return replies, nil
+}
+
+// call runs fn behind b and hands its value over. When b gives a call up, fn
+// may still be running: its value is then lost, and touches nothing of ours.
+func call[T any](ctx context.Context, b *breaker.Breaker, fn func(context.Context) (T, error)) (T, error) {
+	out := make(chan T, 1)
+	err := b.Do(ctx, func(ctx context.Context) error {
+		v, err := fn(ctx)
+		out <- v
+		return err
+	})
+	select {
+	case v := <-out:
+		return v, err
+	default:
+		var none T
+		return none, err
+	}
+}
+
+// close sends what is queued, within a bound, and stops the probes.
+func (r *remote) close() {
+	r.queue.close()
+	r.reads.Close()
+	r.writes.Close()
+}

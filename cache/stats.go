@@ -1,0 +1,98 @@
+package cache
+
+import (
+	"maps"
+	"slices"
+	"sync/atomic"
+)
+
+// Stats are counters since the start, and the size of the memory tier.
+type Stats struct {
+	Kinds  []KindStats // ordered by name
+	Redis  RedisStats  // zero without Redis
+	Memory MemoryStats
+}
+
+// KindStats count the records of one kind. The ids that callers asked for are
+// Loaded + Cached + Stale + Absent + Failed.
+type KindStats struct {
+	Kind        string
+	Loaded      uint64 // ids answered by the source, the callers that waited for one load included
+	Cached      uint64 // ids answered by a fresh copy, of memory or Redis
+	Stale       uint64 // ids answered by a copy past its fresh time
+	Absent      uint64 // ids of which the source says, or lately said, that there is no record
+	Failed      uint64 // ids with nothing to show
+	Loads       uint64 // calls of the source
+	LoadedIDs   uint64 // ids in those calls
+	LoadErrors  uint64 // calls that returned an error, with or without records
+	Coalesced   uint64 // ids that waited for a load that another caller had begun
+	Abandoned   uint64 // loads given up because they ran past their deadline
+	Unencodable uint64 // records that were shown but could not be kept
+	RedisHits   uint64 // keys that Redis had within their policy
+	RedisMisses uint64 // keys that Redis was asked for and did not have so
+}
+
+// RedisStats count the traffic with Redis.
+type RedisStats struct {
+	Reads       uint64 // pipelines of reads that were sent
+	ReadErrors  uint64 // those that failed, timed out, or were in part refused
+	Bypassed    uint64 // pipelines that were not sent, because the breaker was not closed
+	Corrupt     uint64 // values that were damaged, of another version or of another record
+	Writes      uint64 // records stored and removed, as Redis confirmed
+	WriteErrors uint64 // records that Redis refused or did not confirm
+	Dropped     uint64 // records that were not sent: queue full, or breaker not closed
+	TooLarge    uint64 // records not sent because of their size
+}
+
+// MemoryStats measure the memory tier.
+type MemoryStats struct {
+	Entries int    // about, expired ones that are not yet cleared away included
+	Bytes   uint64 // their weight, see Config.MemoryBytes
+}
+
+// kindCounters are the counters behind [KindStats].
+type kindCounters struct {
+	answered                                                  [Absent + 1]atomic.Uint64 // by State
+	loads, loadedIDs, loadErrors                              atomic.Uint64
+	coalesced, abandoned, unencodable, redisHits, redisMisses atomic.Uint64
+}
+
+// redisCounters are the counters behind [RedisStats].
+type redisCounters struct {
+	reads, readErrors, bypassed, corrupt   atomic.Uint64
+	writes, writeErrors, dropped, tooLarge atomic.Uint64
+}
+
+// Stats returns the counters.
+func (c *Cache) Stats() Stats {
+	s := Stats{Memory: MemoryStats{Entries: c.memory.items.EstimatedSize(), Bytes: c.memory.items.WeightedSize()}}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, name := range slices.Sorted(maps.Keys(c.kinds)) {
+		s.Kinds = append(s.Kinds, c.kinds[name].stats())
+	}
+	if c.remote != nil {
+		s.Redis = c.remote.stats()
+	}
+	return s
+}
+
+func (k *kind) stats() KindStats {
+	c := &k.counts
+	return KindStats{
+		Kind:   k.name,
+		Loaded: c.answered[Loaded].Load(), Cached: c.answered[Cached].Load(), Stale: c.answered[Stale].Load(),
+		Absent: c.answered[Absent].Load(), Failed: c.answered[Failed].Load(),
+		Loads: c.loads.Load(), LoadedIDs: c.loadedIDs.Load(), LoadErrors: c.loadErrors.Load(),
+		Coalesced: c.coalesced.Load(), Abandoned: c.abandoned.Load(), Unencodable: c.unencodable.Load(),
+		RedisHits: c.redisHits.Load(), RedisMisses: c.redisMisses.Load(),
+	}
+}
+
+func (r *remote) stats() RedisStats {
+	c := &r.counts
+	return RedisStats{
+		Reads: c.reads.Load(), ReadErrors: c.readErrors.Load(), Bypassed: c.bypassed.Load(), Corrupt: c.corrupt.Load(),
+		Writes: c.writes.Load(), WriteErrors: c.writeErrors.Load(), Dropped: c.dropped.Load(), TooLarge: c.tooLarge.Load(),
+	}
+}

@@ -1,0 +1,102 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/weft-gateway/weft/upstream/breaker"
+)
+
+// put queues a record for Redis.
+func (r *remote) put(key Key, e entry, keep time.Duration) {
+	if len(e.data) > maxValue {
+		// Redis may hold an earlier, smaller version, which must not outlive this one.
+		r.counts.tooLarge.Add(1)
+		r.remove(key)
+		return
+	}
+	r.enqueue(write{key: key, entry: e, keep: keep})
+}
+
+// remove queues the removal of a record from Redis.
+func (r *remote) remove(key Key) { r.enqueue(write{key: key, remove: true}) }
+
+// discard queues the removal of a value that is not one of ours, unless
+// something is queued for the key already.
+func (r *remote) discard(key Key) {
+	r.counts.corrupt.Add(1)
+	r.enqueue(write{key: key, remove: true, yield: true})
+}
+
+func (r *remote) enqueue(w write) {
+	if r.reads.Tripped() || !r.queue.add(w) {
+		r.counts.dropped.Add(1)
+	}
+}
+
+// send writes a batch in one pipeline. What Redis does not take is lost.
+func (r *remote) send(batch []write) {
+	if r.reads.Tripped() {
+		r.counts.dropped.Add(uint64(len(batch)))
+		return
+	}
+	err := r.writes.Do(context.Background(), func(ctx context.Context) error { return r.transmit(ctx, batch) })
+	if _, refused := errors.AsType[*breaker.OpenError](err); refused {
+		r.counts.dropped.Add(uint64(len(batch)))
+	}
+}
+
+func (r *remote) transmit(ctx context.Context, batch []write) error {
+	pipe := r.client.Pipeline()
+	for _, w := range batch {
+		r.append(ctx, pipe, w)
+	}
+	cmds, err := submit(ctx, pipe)
+	if err != nil {
+		r.counts.writeErrors.Add(uint64(len(batch)))
+		return err
+	}
+	var failed error
+	confirmed := 0
+	for _, cmd := range cmds {
+		if err := cmd.Err(); err == nil {
+			confirmed++
+		} else if failed == nil {
+			failed = err
+		}
+	}
+	r.counts.writes.Add(uint64(confirmed))
+	r.counts.writeErrors.Add(uint64(len(cmds) - confirmed))
+	if confirmed > 0 {
+		return nil
+	}
+	return failed
+}
+
+// append adds w to the pipeline, if it can still be of use.
+func (r *remote) append(ctx context.Context, pipe redis.Pipeliner, w write) {
+	name := w.key.redisKey()
+	if w.remove {
+		pipe.Del(ctx, name)
+		return
+	}
+	value, err := seal(w.key, w.entry)
+	if err != nil {
+		r.counts.tooLarge.Add(1)
+		pipe.Del(ctx, name)
+		return
+	}
+	if ttl := jitter(w.keep) - time.Since(w.entry.storedAt); ttl >= time.Millisecond {
+		pipe.Set(ctx, name, value, ttl)
+	}
+}
+
+// jitter varies d by up to a tenth, so that what was written together does not
+// expire together.
+func jitter(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.9 + 0.2*rand.Float64()))
+}
