@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -243,6 +244,7 @@ func (b *Backfiller) head(ctx context.Context, t *Tenant, step func() error) err
 			break
 		}
 	}
+	slices.Reverse(ids) // oldest first: what is cut off leaves no gap
 	return b.e.cfg.Cache.Index().Add(ctx, t.ID, ids)
 }
 

@@ -2,6 +2,7 @@ package enrich
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -197,6 +198,7 @@ func (w *walker) run(k *walk) {
 // connect adds ids that lie right above those that the index knows: it covers
 // the list from its newest id down without a gap.
 func (w *walker) connect(ctx context.Context, ids []string) {
+	slices.Reverse(ids) // oldest first: what is cut off leaves no gap
 	if err := w.e.cfg.Cache.Index().Add(ctx, w.t.ID, ids); err != nil {
 		w.e.log.Warn("index of known conversations cannot be written", "tenant", w.t.ID, "error", err)
 	}

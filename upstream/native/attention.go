@@ -1,0 +1,50 @@
+package native
+
+import (
+	"errors"
+
+	"github.com/weft-gateway/weft/upstream"
+)
+
+// attentionItem is an attention item as the store has it.
+type attentionItem struct {
+	ID             *string        `json:"id"`
+	TenantID       *string        `json:"tenantId"`
+	ConversationID *string        `json:"conversationId"`
+	Type           *string        `json:"type"`
+	Reason         *string        `json:"reason"`
+	Status         *string        `json:"status"`
+	CreatedAt      *upstream.Time `json:"createdAt"`
+	ResolvedAt     *upstream.Time `json:"resolvedAt"`
+}
+
+// attentionItems decodes the items of the conversation id. Those of another
+// tenant are left out and counted; one of another conversation is a wrong answer.
+func (s *Store) attentionItems(id string, body []byte) ([]upstream.AttentionItem, error) {
+	list, err := data[attentionItem](body)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]upstream.AttentionItem, 0, len(list))
+	for i := range list {
+		switch r := &list[i]; {
+		case r.TenantID == nil || r.ConversationID == nil:
+			return nil, errors.New("an attention item without tenantId or conversationId")
+		case *r.TenantID != s.tenant:
+			s.foreign()
+			continue
+		case *r.ConversationID != id:
+			return nil, upstream.WrongRecord
+		case !isID(r.ID) || orEmpty(r.Type) == "" || orEmpty(r.Status) == "":
+			return nil, errors.New("an attention item without id, type or status")
+		case r.CreatedAt == nil || !writable(r.CreatedAt, r.ResolvedAt):
+			return nil, errors.New("an attention item without usable times")
+		default:
+			items = append(items, upstream.AttentionItem{
+				ID: *r.ID, TenantID: s.tenant, ConversationID: id, Type: *r.Type, Reason: r.Reason,
+				Status: *r.Status, CreatedAt: *r.CreatedAt, ResolvedAt: r.ResolvedAt,
+			})
+		}
+	}
+	return items, nil
+}

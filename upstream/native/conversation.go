@@ -1,0 +1,169 @@
+package native
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/weft-gateway/weft/upstream"
+)
+
+// errForeign is a record of another tenant. It never leaves the package.
+var errForeign = errors.New("a record of another tenant")
+
+var statuses = []upstream.Status{
+	upstream.StatusNew, upstream.StatusActive, upstream.StatusHumanManaged,
+	upstream.StatusWaiting, upstream.StatusResolved,
+}
+
+// conversation is the store's record: what it requires, and what may be null or absent.
+type conversation struct {
+	ID           *string          `json:"id"`
+	TenantID     *string          `json:"tenantId"`
+	WorkspaceID  *string          `json:"workspaceId"`
+	ChannelID    *string          `json:"channelId"`
+	Status       *upstream.Status `json:"status"`
+	MessageCount *int             `json:"messageCount"`
+	CreatedAt    *upstream.Time   `json:"createdAt"`
+	UpdatedAt    *upstream.Time   `json:"updatedAt"`
+
+	ContactID     *string        `json:"contactId"`
+	AccountID     *string        `json:"accountId"`
+	Summary       *string        `json:"summary"`
+	Subject       *string        `json:"subject"`
+	Outcome       *string        `json:"outcome"`
+	LastMessageAt *upstream.Time `json:"lastMessageAt"`
+
+	Type               *string         `json:"type"`
+	AIEnabled          *bool           `json:"aiEnabled"`
+	ExternalIdentifier *string         `json:"externalIdentifier"`
+	Variables          json.RawMessage `json:"variables"`
+	Assistant          *assistant      `json:"assistant"`
+	WhatsappSender     *upstream.Party `json:"whatsappSender"`
+	Customer           *upstream.Party `json:"customer"`
+	TotalCost          *float64        `json:"totalCost"`
+}
+
+type assistant struct {
+	ID   *string `json:"id"`
+	Name *string `json:"name"`
+}
+
+// conversation decodes the record that was asked for by id.
+func (s *Store) conversation(id string, body []byte) (upstream.Conversation, error) {
+	var r conversation
+	if err := decode(body, &r); err != nil {
+		return upstream.Conversation{}, err
+	}
+	c, err := s.record(&r)
+	switch {
+	case r.ID != nil && *r.ID != id:
+		return upstream.Conversation{}, upstream.WrongRecord
+	case errors.Is(err, errForeign):
+		return upstream.Conversation{}, upstream.NotFound
+	}
+	return c, err
+}
+
+// page decodes a list. Rows of another tenant are left out.
+func (s *Store) page(body []byte, cursor string) (upstream.Page, error) {
+	var list struct {
+		Data       *[]conversation `json:"data"`
+		NextCursor *string         `json:"nextCursor"`
+		PrevCursor *string         `json:"prevCursor"`
+	}
+	if err := decode(body, &list); err != nil {
+		return upstream.Page{}, err
+	}
+	if list.Data == nil {
+		return upstream.Page{}, errors.New("a list without data")
+	}
+	p := upstream.Page{Next: orEmpty(list.NextCursor), Prev: orEmpty(list.PrevCursor)}
+	if cursor != "" && p.Next == cursor {
+		return upstream.Page{}, errors.New("a list that does not follow its cursor")
+	}
+	p.Rows = make([]upstream.Conversation, 0, len(*list.Data))
+	for i := range *list.Data {
+		c, err := s.record(&(*list.Data)[i])
+		switch {
+		case errors.Is(err, errForeign):
+			continue
+		case err != nil:
+			return upstream.Page{}, err
+		}
+		p.Rows = append(p.Rows, c)
+	}
+	return p, nil
+}
+
+// record checks a conversation and translates it. A record of another tenant
+// is counted, and errForeign, whatever else is wrong with it.
+func (s *Store) record(r *conversation) (upstream.Conversation, error) {
+	variables, bad := upstream.Object(r.Variables)
+	switch {
+	case r.TenantID == nil:
+		return upstream.Conversation{}, errors.New("a conversation without tenantId")
+	case *r.TenantID != s.tenant:
+		s.foreign()
+		return upstream.Conversation{}, errForeign
+	case r.ID == nil || !validID(*r.ID):
+		return upstream.Conversation{}, errors.New("a conversation without a usable id")
+	case !isID(r.WorkspaceID) || !isID(r.ChannelID):
+		return upstream.Conversation{}, errors.New("a conversation without workspaceId or channelId")
+	case tooLong(r.ContactID) || tooLong(r.AccountID):
+		return upstream.Conversation{}, errors.New("a conversation whose contactId or accountId is too long")
+	case r.Status == nil || !slices.Contains(statuses, *r.Status):
+		return upstream.Conversation{}, errors.New("a conversation of unknown status")
+	case r.MessageCount == nil || *r.MessageCount < 0 || *r.MessageCount > 1<<53-1: // what JSON readers hold exactly
+		return upstream.Conversation{}, errors.New("a conversation without messageCount")
+	case r.CreatedAt == nil || r.UpdatedAt == nil || !writable(r.CreatedAt, r.UpdatedAt, r.LastMessageAt):
+		return upstream.Conversation{}, errors.New("a conversation without usable times")
+	case bad != nil:
+		return upstream.Conversation{}, errors.New("a conversation whose variables are not an object")
+	}
+	c := upstream.Conversation{
+		ID: *r.ID, TenantID: s.tenant, WorkspaceID: *r.WorkspaceID, ChannelID: *r.ChannelID,
+		ContactID: orNil(r.ContactID), AccountID: orNil(r.AccountID),
+		Status: *r.Status, Summary: r.Summary, Subject: r.Subject, Outcome: r.Outcome,
+		MessageCount: *r.MessageCount, LastMessageAt: r.LastMessageAt,
+		CreatedAt: *r.CreatedAt, UpdatedAt: *r.UpdatedAt,
+		Type: r.Type, AIEnabled: r.AIEnabled, ExternalIdentifier: orNil(r.ExternalIdentifier),
+		Variables: variables, WhatsappSender: r.WhatsappSender, Customer: r.Customer,
+		TotalCost: r.TotalCost, Linked: true,
+	}
+	if r.Assistant != nil && isID(r.Assistant.ID) {
+		c.Assistant = &upstream.Assistant{ID: *r.Assistant.ID, Name: r.Assistant.Name}
+	}
+	return c, nil
+}
+
+// writable reports whether all times have years that RFC 3339 can write.
+func writable(times ...*upstream.Time) bool {
+	for _, t := range times {
+		if t != nil && (t.Year() < 0 || t.Year() > 9999) {
+			return false
+		}
+	}
+	return true
+}
+
+// isID reports whether s is 1-64 characters.
+func isID(s *string) bool { return s != nil && *s != "" && !tooLong(s) }
+
+func tooLong(s *string) bool { return s != nil && utf8.RuneCountInString(*s) > 64 }
+
+// orNil returns nil for "", which stands for no value.
+func orNil(s *string) *string {
+	if s == nil || *s == "" {
+		return nil
+	}
+	return s
+}
+
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
