@@ -242,8 +242,8 @@ type fakeCRM struct {
 }
 
 func (c *fakeCRM) batch(n int) {
-	c.calls.mu.Lock()
-	defer c.calls.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.batches = append(c.batches, n)
 }
 

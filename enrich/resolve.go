@@ -42,8 +42,8 @@ type resolver struct {
 func (e *Enricher) resolve(ctx context.Context, t *Tenant, anchors []anchor, want wanted, start time.Time) []side {
 	r := &resolver{e: e, t: t, want: want, start: start, sides: make([]side, len(anchors))}
 	if !want.contact && !want.account {
-		for i := range r.sides {
-			r.skip(i, anchors[i])
+		for i, a := range anchors {
+			r.skip(i, a)
 		}
 		return r.sides
 	}
@@ -157,7 +157,8 @@ func (r *resolver) linkByFind(ctx context.Context, by upstream.Lookup, anchors [
 }
 
 // find asks the CRM for the contacts that carry the values. What it answers
-// are whole contacts, so they are kept and not asked for again.
+// are whole contacts, so they are kept and not asked for again. Beside a record
+// that could not be read, a single match is none: the other may be its twin.
 func (e *Enricher) find(ctx context.Context, t *Tenant, by upstream.Lookup, keys []string, values map[string]string) (map[string]*link, error) {
 	asked := make([]string, 0, len(keys))
 	for _, k := range keys {
@@ -169,6 +170,9 @@ func (e *Enricher) find(ctx context.Context, t *Tenant, by upstream.Lookup, keys
 		switch contacts := found[values[k]]; len(contacts) {
 		case 0:
 		case 1:
+			if upstream.KindOf(err) == upstream.BadResponse {
+				continue
+			}
 			c := contacts[0]
 			links[k] = &link{ContactID: c.ID, AccountID: deref(c.AccountID)}
 			if rec, encErr := newContact(c); encErr == nil {

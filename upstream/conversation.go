@@ -107,3 +107,14 @@ type AttentionItem struct {
 	CreatedAt      Time    `json:"createdAt"`
 	ResolvedAt     *Time   `json:"resolvedAt"`
 }
+
+// ValidID reports whether id can be a conversation's: 1-64 of A-Z, a-z, 0-9, _
+// and -. Documented ids are no valid UUIDs, so this is as strict as it can be.
+func ValidID(id string) bool {
+	for _, c := range []byte(id) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return 1 <= len(id) && len(id) <= 64
+}

@@ -50,6 +50,7 @@ func TestCRMFaults(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel() // some have to time out
 			in := install(t, options{extra: patient})
 			for _, c := range []struct{ key, id string }{{keyGlobex, sandbox.ExampleNative}, {keyAcme, sandbox.ExampleAPI}} {
 				in.dial(t, in.box.CRM(), "", tt.dial)
@@ -188,6 +189,7 @@ func TestStoreFailures(t *testing.T) {
 	const due = patient + "\ncache: {conversation: {fresh: 1ms, stale: 24h}}"
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel() // some have to time out
 			for key, id := range map[string]string{keyGlobex: sandbox.ExampleNative, keyAcme: sandbox.ExampleAPI} {
 				failStore(t, install(t, options{extra: due, before: func(box *sandbox.Sandbox) {
 					for _, svc := range []*sandbox.Service{box.Native(), box.Autocalls()} {

@@ -43,7 +43,7 @@ Every command explains its flags with -h.
 // tests call.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	if len(args) == 0 {
-		return &usageError{errors.New("no command\n\n" + usage)}
+		return &usageError{fmt.Errorf("no command\n\n%s", usage)}
 	}
 	command, rest := args[0], args[1:]
 	switch command {

@@ -94,7 +94,7 @@ func (a *assistants) read(ctx context.Context) (map[string]string, error) {
 			Path:  []string{"api", "user", "assistants", "get"},
 			Query: url.Values{"per_page": {"100"}, "page": {strconv.Itoa(page)}},
 		}
-		got, err := fetch(ctx, a.client, call, decodeAssistants)
+		got, err := client.Fetch(ctx, a.client, call, decodeAssistants)
 		if err != nil {
 			return nil, err
 		}
@@ -128,7 +128,7 @@ func decodeAssistants(r client.Reply) (assistantPage, error) {
 
 func decodeAssistantPage(body []byte) (assistantPage, error) {
 	var p assistantPage
-	if err := decode(body, &p); err != nil {
+	if err := client.Decode(body, &p); err != nil {
 		return p, err
 	}
 	if p.Data == nil {

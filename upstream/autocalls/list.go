@@ -41,7 +41,7 @@ func (s *Store) List(ctx context.Context, q upstream.ListQuery) (upstream.Page, 
 		query.Set(string(upstream.FilterAssistant), n)
 	}
 	call := client.Call{Op: upstream.OpList, Path: []string{"api", "user", "conversations"}, Query: query}
-	return fetch(ctx, s.client, call, func(r client.Reply) (upstream.Page, error) {
+	return client.Fetch(ctx, s.client, call, func(r client.Reply) (upstream.Page, error) {
 		if err := collectionErr(r); err != nil {
 			return upstream.Page{}, err
 		}
@@ -86,7 +86,7 @@ type envelope struct {
 // page decodes the answer to a call that was made with cursor.
 func (s *Store) page(body []byte, cursor string) (upstream.Page, error) {
 	var e envelope
-	if err := decode(body, &e); err != nil {
+	if err := client.Decode(body, &e); err != nil {
 		return upstream.Page{}, err
 	}
 	if e.Data == nil {

@@ -254,7 +254,7 @@ func FuzzList(f *testing.F) {
 			if b, err := json.Marshal(row); err != nil || !json.Valid(b) {
 				t.Errorf("a row that is no JSON: %v", err)
 			}
-			if !validID(row.ID) || row.TenantID != testTenant || len(row.Variables) == 0 {
+			if !upstream.ValidID(row.ID) || row.TenantID != testTenant || len(row.Variables) == 0 {
 				t.Errorf("row %+v", row)
 			}
 		}

@@ -34,7 +34,7 @@ type row struct {
 // conversation translates a row. What the public document requires has to be there.
 func (s *Store) conversation(r *row) (upstream.Conversation, error) {
 	var none upstream.Conversation
-	if !validID(r.ID.String()) {
+	if !upstream.ValidID(r.ID.String()) {
 		return none, errors.New("a row has no usable id")
 	}
 	if r.MessageCount.n == nil {

@@ -20,11 +20,11 @@ const notFound = "Conversation not found"
 // id is made from the conversation's and the message's place in it, and the
 // time is null.
 func (s *Store) Thread(ctx context.Context, id string) (upstream.Thread, error) {
-	if !validID(id) {
+	if !upstream.ValidID(id) {
 		return upstream.Thread{}, &upstream.Error{Kind: upstream.NotFound, Source: Kind, Op: upstream.OpThread}
 	}
 	call := client.Call{Op: upstream.OpThread, Path: []string{"api", "conversations", id}}
-	return fetch(ctx, s.client, call, func(r client.Reply) (upstream.Thread, error) {
+	return client.Fetch(ctx, s.client, call, func(r client.Reply) (upstream.Thread, error) {
 		return decodeThread(id, r.Status, r.Body)
 	})
 }
@@ -57,7 +57,7 @@ type functionCall struct {
 // decodeThread reads the answer to a read of the conversation id.
 func decodeThread(id string, code int, body []byte) (upstream.Thread, error) {
 	var a answer
-	err := decode(body, &a)
+	err := client.Decode(body, &a)
 	if code < 200 || code > 299 {
 		return upstream.Thread{}, failure(code, &a, err)
 	}

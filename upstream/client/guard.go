@@ -42,6 +42,8 @@ func classify(err error) breaker.Outcome {
 		return breaker.Success
 	case upstream.Denied, upstream.RateLimited, upstream.Canceled, upstream.Deadline, upstream.Overloaded:
 		return breaker.Ignored
+	case upstream.WrongRecord:
+		return breaker.Ignored // it answers, and what a visitor typed into a link field can bring this about
 	case upstream.UpstreamError:
 		e, ok := errors.AsType[*upstream.Error](err)
 		if ok && e.Status >= 400 && e.Status < 500 && e.Status != http.StatusRequestTimeout {

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/weft-gateway/weft/upstream"
+	"github.com/weft-gateway/weft/upstream/client"
 )
 
 // errForeign is a record of another tenant. It never leaves the package.
@@ -53,7 +54,7 @@ type assistant struct {
 // conversation decodes the record that was asked for by id.
 func (s *Store) conversation(id string, body []byte) (upstream.Conversation, error) {
 	var r conversation
-	if err := decode(body, &r); err != nil {
+	if err := client.Decode(body, &r); err != nil {
 		return upstream.Conversation{}, err
 	}
 	c, err := s.record(&r)
@@ -73,7 +74,7 @@ func (s *Store) page(body []byte, cursor string) (upstream.Page, error) {
 		NextCursor *string         `json:"nextCursor"`
 		PrevCursor *string         `json:"prevCursor"`
 	}
-	if err := decode(body, &list); err != nil {
+	if err := client.Decode(body, &list); err != nil {
 		return upstream.Page{}, err
 	}
 	if list.Data == nil {
@@ -107,7 +108,7 @@ func (s *Store) record(r *conversation) (upstream.Conversation, error) {
 	case *r.TenantID != s.tenant:
 		s.foreign()
 		return upstream.Conversation{}, errForeign
-	case r.ID == nil || !validID(*r.ID):
+	case r.ID == nil || !upstream.ValidID(*r.ID):
 		return upstream.Conversation{}, errors.New("a conversation without a usable id")
 	case !isID(r.WorkspaceID) || !isID(r.ChannelID):
 		return upstream.Conversation{}, errors.New("a conversation without workspaceId or channelId")

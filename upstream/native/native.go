@@ -9,12 +9,9 @@ package native
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/url"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/weft-gateway/weft/upstream"
@@ -86,7 +83,7 @@ func (s *Store) List(ctx context.Context, q upstream.ListQuery) (upstream.Page, 
 		query.Set("cursor", q.Cursor)
 	}
 	call := client.Call{Op: upstream.OpList, Path: []string{"conversations"}, Query: query}
-	return fetch(ctx, s.client, call, func(r client.Reply) (upstream.Page, error) {
+	return client.Fetch(ctx, s.client, call, func(r client.Reply) (upstream.Page, error) {
 		err := r.Err()
 		if errors.Is(err, upstream.NotFound) { // a list that is not there is a wrong address
 			err = upstream.BadResponse
@@ -123,57 +120,16 @@ func (s *Store) Tripped(op upstream.Op) (bool, time.Duration) { return s.client.
 
 // read asks for something of the conversation id and hands the body to decode.
 func read[T any](ctx context.Context, s *Store, op upstream.Op, id string, below []string, decode func(id string, body []byte) (T, error)) (T, error) {
-	if !validID(id) {
+	if !upstream.ValidID(id) {
 		var none T
 		return none, &upstream.Error{Kind: upstream.NotFound, Source: Kind, Op: op}
 	}
 	call := client.Call{Op: op, Path: append([]string{"conversations", id}, below...)}
-	return fetch(ctx, s.client, call, func(r client.Reply) (T, error) {
+	return client.Fetch(ctx, s.client, call, func(r client.Reply) (T, error) {
 		if err := r.Err(); err != nil {
 			var none T
 			return none, err
 		}
 		return decode(id, r.Body)
 	})
-}
-
-// fetch makes one call. What decode made crosses over in an atomic pointer: a
-// call that ran out of time may leave its decoder running behind it.
-func fetch[T any](ctx context.Context, c *client.Client, call client.Call, decode func(client.Reply) (T, error)) (T, error) {
-	var got atomic.Pointer[T]
-	call.Decode = func(r client.Reply) error {
-		v, err := decode(r)
-		if err == nil {
-			got.Store(&v)
-		}
-		return err
-	}
-	if err := c.Get(ctx, call); err != nil {
-		var none T
-		return none, err
-	}
-	return *got.Load(), nil
-}
-
-// decode reads a body. Its error says where the body is odd, and never what it holds.
-func decode(body []byte, v any) error {
-	err := upstream.Decode(body, v)
-	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("field %s has a type that is not documented", t.Field)
-	}
-	if s, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return fmt.Errorf("not JSON from byte %d on", s.Offset)
-	}
-	return err
-}
-
-// validID reports whether id is 1-64 of A-Z, a-z, 0-9, _ and -. Documented ids
-// are no valid UUIDs, so this is as strict as it can be.
-func validID(id string) bool {
-	for _, c := range []byte(id) {
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' {
-			return false
-		}
-	}
-	return 1 <= len(id) && len(id) <= 64
 }

@@ -296,7 +296,7 @@ func FuzzDecode(f *testing.F) {
 		if p, err := s.page(body, ""); err == nil {
 			for _, c := range p.Rows {
 				writable(c)
-				if !validID(c.ID) || c.TenantID != testTenant {
+				if !upstream.ValidID(c.ID) || c.TenantID != testTenant {
 					t.Errorf("row %q of %q", c.ID, c.TenantID)
 				}
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/weft-gateway/weft/upstream"
+	"github.com/weft-gateway/weft/upstream/client"
 )
 
 // message is a message as the store has it.
@@ -80,7 +81,7 @@ func data[T any](body []byte) ([]T, error) {
 	var list struct {
 		Data *[]T `json:"data"`
 	}
-	if err := decode(body, &list); err != nil {
+	if err := client.Decode(body, &list); err != nil {
 		return nil, err
 	}
 	if list.Data == nil {

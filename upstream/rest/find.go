@@ -15,23 +15,25 @@ type search struct {
 	param  string
 	key    func(string) string              // value -> what two equal values have in common; "" is no value
 	values func(*upstream.Contact) []string // the values that a contact carries
+	near   func(a, b string) bool           // whether two keys may be one value in two forms; nil: only equal ones are
 }
 
 // search returns how to look up by a key, nil for a key that needs no search.
 func (c *CRM) search(by upstream.Lookup) *search {
 	switch by {
 	case upstream.ByExternalRef:
-		return &search{c.params.ExternalRef, func(s string) string { return s }, externalRefs}
+		return &search{c.params.ExternalRef, func(s string) string { return s }, externalRefs, nil}
 	case upstream.ByEmail:
-		return &search{c.params.Email, strings.ToLower, emails}
+		return &search{c.params.Email, strings.ToLower, emails, nil}
 	case upstream.ByPhone:
-		return &search{c.params.Phone, phoneKey, phones}
+		return &search{c.params.Phone, phoneKey, phones, nearPhone}
 	}
 	return nil
 }
 
 // FindContacts implements [upstream.CRM]. A reference is compared exactly, an
-// address without its case, a number by its digits and a leading plus. A value
+// address without its case, a number by its digits and a leading plus, or, where
+// one of the two lacks its country, by the digits that both have. A value
 // that no list can hold is not asked for and has no contacts: nothing, more
 // than 256 characters, outer spaces, a comma or a control character.
 func (c *CRM) FindContacts(ctx context.Context, by upstream.Lookup, values []string) (map[string][]upstream.Contact, error) {
@@ -65,7 +67,27 @@ func (c *CRM) FindContacts(ctx context.Context, by upstream.Lookup, values []str
 // matches returns the asked values that a contact carries.
 func (s *search) matches(t *upstream.Contact, asked map[string][]string) (out []string) {
 	for _, v := range s.values(t) {
-		out = append(out, asked[s.key(v)]...)
+		key := s.key(v)
+		if values := asked[key]; values != nil || s.near == nil {
+			out = append(out, values...)
+			continue
+		}
+		out = append(out, s.nearest(key, asked)...)
+	}
+	return out
+}
+
+// nearest returns the values of the one asked key that may be the same; if
+// there are two, it cannot be told which is meant.
+func (s *search) nearest(key string, asked map[string][]string) (out []string) {
+	for k, values := range asked {
+		if !s.near(k, key) {
+			continue
+		}
+		if out != nil {
+			return nil
+		}
+		out = values
 	}
 	return out
 }
@@ -104,4 +126,21 @@ func phoneKey(s string) string {
 		return "+" + digits
 	}
 	return digits
+}
+
+// minNear is the fewest digits that a number without its country may have to
+// be taken for one with it.
+const minNear = 7
+
+// nearPhone reports whether one of two numbers may be the other as it is
+// dialled at home: without its country, after a leading zero.
+func nearPhone(a, b string) bool {
+	if strings.HasPrefix(a, "+") == strings.HasPrefix(b, "+") {
+		return false // both say their country, or neither does
+	}
+	a, b = strings.TrimLeft(a, "+0"), strings.TrimLeft(b, "+0")
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	return len(a) >= minNear && strings.HasSuffix(b, a)
 }

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
 
@@ -58,7 +57,7 @@ func (c *collection[T]) read(ctx context.Context, crm *CRM, ids []string) (map[s
 // one reads one record; there may be none.
 func (c *collection[T]) one(ctx context.Context, crm *CRM, id string, wanted func(*T) bool) ([]T, error) {
 	call := client.Call{Op: c.op, Path: slices.Concat(c.path, []string{id})}
-	list, err := fetch(ctx, crm.client, call, func(r client.Reply) ([]T, error) {
+	list, err := client.Fetch(ctx, crm.client, call, func(r client.Reply) ([]T, error) {
 		if err := r.Err(); err != nil {
 			return nil, err
 		}
@@ -86,7 +85,7 @@ func (c *collection[T]) list(ctx context.Context, crm *CRM, op upstream.Op, para
 	var first error
 	for _, chunk := range chunks(values) {
 		call := client.Call{Op: op, Path: c.path, Query: url.Values{param: {strings.Join(chunk, ",")}}}
-		got, err := fetch(ctx, crm.client, call, func(r client.Reply) ([]T, error) {
+		got, err := client.Fetch(ctx, crm.client, call, func(r client.Reply) ([]T, error) {
 			if err := r.Err(); errors.Is(err, upstream.NotFound) { // a list that is not there is a wrong address
 				return nil, upstream.BadResponse
 			} else if err != nil {
@@ -200,21 +199,4 @@ func chunks(values []string) [][]string {
 		out = append(out, values[start:])
 	}
 	return out
-}
-
-// fetch makes one call. The records are good even beside an error; they cross
-// over in an atomic pointer, because a call that ran out of time may leave its
-// decoder running behind it.
-func fetch[T any](ctx context.Context, c *client.Client, call client.Call, decode func(client.Reply) ([]T, error)) ([]T, error) {
-	var got atomic.Pointer[[]T]
-	call.Decode = func(r client.Reply) error {
-		list, err := decode(r)
-		got.Store(&list)
-		return err
-	}
-	err := c.Get(ctx, call)
-	if list := got.Load(); list != nil {
-		return *list, err
-	}
-	return nil, err
 }

@@ -149,7 +149,7 @@ func answered(ctx context.Context, svc *Service, target string) (took time.Durat
 	start := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
-			if p != http.ErrAbortHandler {
+			if err, ok := p.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 				panic(p)
 			}
 			took = time.Since(start)

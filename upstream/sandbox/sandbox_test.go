@@ -110,7 +110,7 @@ func TestSeed(t *testing.T) {
 		}
 		return b.String() + id
 	}
-	if dump(1) != dump(1) {
+	if first, second := dump(1), dump(1); first != second {
 		t.Error("one seed, two sets of records")
 	}
 	if dump(1) == dump(2) {

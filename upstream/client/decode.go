@@ -1,0 +1,42 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/weft-gateway/weft/upstream"
+)
+
+// Fetch makes one call and returns what decode made of the answer, also beside
+// an error. The value crosses over in an atomic pointer: a call that ran out of
+// time may leave its decoder running behind it.
+func Fetch[T any](ctx context.Context, c *Client, call Call, decode func(Reply) (T, error)) (T, error) {
+	var got atomic.Pointer[T]
+	call.Decode = func(r Reply) error {
+		v, err := decode(r)
+		got.Store(&v)
+		return err
+	}
+	err := c.Get(ctx, call)
+	if v := got.Load(); v != nil {
+		return *v, err
+	}
+	var none T
+	return none, err
+}
+
+// Decode reads a body into v. Its error says where the body is odd, and never
+// what it holds.
+func Decode(body []byte, v any) error {
+	err := upstream.Decode(body, v)
+	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("field %s has a type that is not documented", t.Field)
+	}
+	if s, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("not JSON from byte %d on", s.Offset)
+	}
+	return err
+}
