@@ -3,7 +3,7 @@
 GOLANGCI := v2.15.0
 FUZZTIME := 10s
 
-.PHONY: help build demo test check lint fuzz spec
+.PHONY: help build demo test check lint fuzz isolation spec
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -35,6 +35,9 @@ lint: .tools/golangci-lint ## golangci-lint, building the pinned version first
 
 fuzz: ## each fuzz target for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
+
+isolation: ## a million answers to three tenants, none with a word of another's; some six minutes
+	GOGC=400 go test ./gateway -run '^TestIsolation$$' -answers 1000000 -timeout 60m -v
 
 spec: ## lint openapi.yaml; needs Node
 	.ci/spec

@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -36,6 +37,7 @@ import (
 type Config struct {
 	Redis         redis.UniversalClient // shared tier, best made by [RedisClient]; nil: memory alone. Close leaves it open
 	RedisDeadline time.Duration         // longest wait for one read of Redis; 0: 50 ms
+	Encryption    []EncryptionKey       // what is in Redis is encrypted with the first, and read with any; none: in the clear
 	Breakers      *breaker.Set          // where the Redis breakers are registered; nil: nowhere
 	MemoryBytes   uint64                // bound on the memory tier, in bytes of encoded records and their keys; 0: 32 MiB
 	Logger        *slog.Logger          // nil: slog.Default()
@@ -70,7 +72,19 @@ type Cache struct {
 	reads  singleflight.Group // of fetch, by the Redis keys of the read
 	index  *Index
 	local  *localStore // leases and checkpoints of a cache without Redis
+	ring   *keyring    // nil: nothing is encrypted
 	log    *slog.Logger
+
+	born    time.Time
+	gap     atomic.Int64   // what was checked before this, in nanoseconds since born, is due
+	hearing sync.WaitGroup // of the listener
+
+	// fence is held for reading by who puts something into memory, so that
+	// who drops or bans something under the lock meets it later or not at all.
+	fence    sync.RWMutex
+	drops    uint64        // so far; guarded by fence
+	banned   bans          // guarded by fence
+	erasures chan struct{} // holds a token while something is being erased
 
 	closing context.Context // ends with Close; loads under way are cancelled
 	close   context.CancelFunc
@@ -88,9 +102,13 @@ func New(cfg Config) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cache: memory tier: %w", err)
 	}
-	c := &Cache{memory: mem, log: cfg.logger(), kinds: map[string]*kind{}}
+	c := &Cache{memory: mem, log: cfg.logger(), kinds: map[string]*kind{}, born: time.Now(), erasures: make(chan struct{}, 1)}
+	if c.ring, err = newKeyring(cfg.Encryption); err != nil {
+		mem.close()
+		return nil, err
+	}
 	if cfg.Redis != nil {
-		if c.remote, err = newRemote(cfg); err != nil {
+		if c.remote, err = newRemote(cfg, c.ring); err != nil {
 			mem.close()
 			return nil, fmt.Errorf("cache: redis tier: %w", err)
 		}
@@ -99,6 +117,9 @@ func New(cfg Config) (*Cache, error) {
 	}
 	c.index = newIndex(c.remote)
 	c.closing, c.close = context.WithCancel(context.Background())
+	if c.remote != nil {
+		c.hearing.Go(newListener(c).run)
+	}
 	return c, nil
 }
 
@@ -108,6 +129,7 @@ func New(cfg Config) (*Cache, error) {
 func (c *Cache) Close() {
 	c.close()
 	if c.remote != nil {
+		c.hearing.Wait()
 		c.remote.close()
 	}
 	c.memory.close()
@@ -157,7 +179,7 @@ func (c *Cache) fetch(ctx context.Context, keys []Key) map[Key]*item {
 }
 
 func (c *Cache) readRemote(ctx context.Context, keys []Key, names []string) map[Key]*item {
-	now := time.Now()
+	now, drops := time.Now(), c.dropped()
 	found := make(map[Key]*item, len(keys))
 	for i, r := range c.remote.read(ctx, names) {
 		k := c.kind(keys[i].Kind)
@@ -165,18 +187,39 @@ func (c *Cache) readRemote(ctx context.Context, keys []Key, names []string) map[
 			continue
 		}
 		it, err := k.unpack(keys[i], r.value, now)
-		if err != nil || r.wrongType {
+		switch {
+		case errors.Is(err, errUnknownKey): // another replica may have the key, and use the value
+			c.remote.counts.unknownKeys.Add(1)
+		case err != nil || r.wrongType:
 			c.remote.discard(keys[i])
 		}
-		if k.judge(it, now) == Failed {
+		if k.judge(it, now) == Failed || !c.adopt(k, keys[i], it, drops) {
 			k.counts.redisMisses.Add(1)
 			continue
 		}
 		k.counts.redisHits.Add(1)
-		c.memory.put(keys[i], it)
 		found[keys[i]] = it
 	}
 	return found
+}
+
+// adopt puts into memory what was read from Redis, unless it may have been
+// dropped or erased since the read began.
+func (c *Cache) adopt(k *kind, key Key, it *item, drops uint64) bool {
+	c.fence.RLock()
+	defer c.fence.RUnlock()
+	if c.drops != drops || c.banned.cover(k, key, it, time.Now()) {
+		return false
+	}
+	c.memory.put(key, it)
+	return true
+}
+
+// dropped returns how often something was dropped so far.
+func (c *Cache) dropped() uint64 {
+	c.fence.RLock()
+	defer c.fence.RUnlock()
+	return c.drops
 }
 
 // kind returns the registered kind, or nil.
@@ -193,5 +236,8 @@ func (c *Cache) register(k *kind) error {
 		return fmt.Errorf("cache: kind %q has a loader already", k.name)
 	}
 	c.kinds[k.name] = k
+	if c.remote != nil {
+		c.remote.longest.Store(max(c.remote.longest.Load(), int64(k.policy.Stale)))
+	}
 	return nil
 }

@@ -111,3 +111,14 @@ func (k *kind) disown(key Key) {
 	defer k.mu.Unlock()
 	delete(k.claims, key)
 }
+
+// forget takes the record out of memory. No load or read of Redis that is
+// under way brings it back.
+func (k *kind) forget(key Key) {
+	k.disown(key)
+	c := k.cache
+	c.fence.Lock()
+	defer c.fence.Unlock()
+	c.drops++
+	c.memory.items.Invalidate(key)
+}

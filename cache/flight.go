@@ -103,7 +103,7 @@ func (k *kind) lookRemote(ctx context.Context, f *flight, keys []Key) (want []Ke
 	now := time.Now()
 	for _, key := range keys {
 		old := f.copies[key].item
-		if it := found[key]; it != nil && (old == nil || it.storedAt.After(old.storedAt)) {
+		if it := found[key]; it != nil && (old == nil || !it.storedAt.Before(old.storedAt)) { // as old means that it was due
 			f.copies[key] = answer{item: it, state: k.judge(it, now)}
 		}
 		if !f.copies[key].state.fresh() {

@@ -30,6 +30,34 @@ func indexKey(tenant string) string    { return keyPrefix + "index:" + tenantDig
 func leaseKey(name string) string      { return keyPrefix + "lease:" + encodeID(name) }
 func checkpointKey(name string) string { return keyPrefix + "checkpoint:" + encodeID(name) }
 
+// aboutKey holds which records are about a subject.
+func aboutKey(id subjectID) string { return keyPrefix + "about:" + string(id) }
+
+// The channel on which replicas tell each other what to drop, and the log of
+// what was erased, for those that did not listen.
+const (
+	noticeChannel = keyPrefix + "drop"
+	erasuresKey   = keyPrefix + "erasures"
+)
+
+// member names a record of the tenant that is not named with it.
+func (k Key) member() string { return k.Kind + ":" + encodeID(k.ID) }
+
+// parseMember reads what member wrote.
+func parseMember(tenant, member string) (Key, bool) {
+	kind, id, ok := strings.Cut(member, ":")
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(id)
+	key := Key{tenant, kind, string(raw)}
+	// A decoder passes over line ends, which we never write.
+	return key, ok && err == nil && validKind(kind) && key.member() == member
+}
+
+// rateKey has the tenant in braces: a cluster keeps what they hold alike in one
+// slot, and the buckets of a tenant are judged together.
+func rateKey(tenant, name string) string {
+	return keyPrefix + "rate:{" + tenantDigest(tenant) + "}:" + encodeID(name)
+}
+
 func tenantDigest(tenant string) string {
 	sum := sha256.Sum256([]byte(tenant))
 	return hex.EncodeToString(sum[:16])

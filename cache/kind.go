@@ -65,24 +65,27 @@ type kind struct {
 	deadline time.Duration
 	decode   func([]byte) (any, error)
 	absent   func(error) bool
+	own      func(id string) string                      // nil: see [LoaderConfig]
+	about    func(tenant, id string, value any) []string // nil likewise
 	counts   kindCounters
 
 	mu     sync.Mutex
 	claims map[Key]*flight // key -> the load under way; guarded by mu
 }
 
-// judge says what it is good for now. No item is Failed.
+// judge says what it is good for now. No item is Failed. An item that is due
+// counts as past its time, until Redis has been asked for it.
 func (k *kind) judge(it *item, now time.Time) State {
 	if it == nil {
 		return Failed
 	}
 	age := it.age(now)
 	switch {
-	case it.absent && age < k.policy.Missing:
+	case it.absent && age < k.policy.Missing && !k.cache.due(it, now):
 		return Absent
 	case it.absent:
 		return Failed
-	case age < k.policy.Fresh:
+	case age < k.policy.Fresh && !k.cache.due(it, now):
 		return Cached
 	case age < k.policy.Stale:
 		return Stale
@@ -92,11 +95,11 @@ func (k *kind) judge(it *item, now time.Time) State {
 
 // newItem makes a record from its JSON and its decoded value.
 func (k *kind) newItem(value any, size int, storedAt time.Time) *item {
-	return &item{value: value, storedAt: storedAt, keep: k.policy.Stale, size: size}
+	return &item{value: value, storedAt: storedAt, checked: storedAt, keep: k.policy.Stale, size: size}
 }
 
 func (k *kind) newAbsence(storedAt time.Time) *item {
-	return &item{absent: true, storedAt: storedAt, keep: k.policy.Missing}
+	return &item{absent: true, storedAt: storedAt, checked: storedAt, keep: k.policy.Missing}
 }
 
 // unpack reads what Redis held under key. Nothing there is nil, nil.
@@ -104,18 +107,20 @@ func (k *kind) unpack(key Key, envelope []byte, now time.Time) (*item, error) {
 	if len(envelope) == 0 {
 		return nil, nil
 	}
-	e, err := open(key, envelope, now)
-	switch {
-	case err != nil:
-		return nil, err
-	case e.absent:
-		return k.newAbsence(e.storedAt), nil
-	}
-	value, err := k.decodeSafely(e.data)
+	e, err := k.cache.ring.open(key, envelope, now)
 	if err != nil {
 		return nil, err
 	}
-	return k.newItem(value, len(e.data), e.storedAt), nil
+	it := k.newAbsence(e.storedAt)
+	if !e.absent {
+		value, err := k.decodeSafely(e.data)
+		if err != nil {
+			return nil, err
+		}
+		it = k.newItem(value, len(e.data), e.storedAt)
+	}
+	it.checked = now
+	return it, nil
 }
 
 // decodeSafely keeps a codec that panics on odd bytes from ending the process:
@@ -129,15 +134,22 @@ func (k *kind) decodeSafely(data []byte) (value any, err error) {
 	return k.decode(data)
 }
 
-// store keeps a record in both tiers, unless memory has a more recent one.
+// store keeps a record in both tiers, unless memory has a more recent one or
+// it is about what was erased just now.
 func (k *kind) store(key Key, it *item, data []byte) {
 	if it.absent && k.policy.Missing == 0 {
 		k.remove(key, it.storedAt)
 		return
 	}
-	if k.cache.memory.put(key, it) && k.cache.remote != nil {
-		k.cache.remote.put(key, entry{data: data, absent: it.absent, storedAt: it.storedAt}, it.keep)
+	c := k.cache
+	c.fence.RLock()
+	defer c.fence.RUnlock()
+	if c.banned.cover(k, key, it, time.Now()) || !c.memory.put(key, it) || c.remote == nil {
+		return
 	}
+	c.remote.put(write{
+		key: key, entry: entry{data: data, absent: it.absent, storedAt: it.storedAt}, keep: it.keep, about: k.aboutIDs(key, it),
+	})
 }
 
 // remove takes a record from both tiers, unless memory has one from after asOf.

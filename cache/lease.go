@@ -86,37 +86,3 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])`)
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`)
 )
-
-// Checkpoint returns what [Cache.SetCheckpoint] last noted under name, or ""
-// when that is gone.
-func (c *Cache) Checkpoint(ctx context.Context, name string) (string, error) {
-	if c.remote == nil {
-		return c.local.get(checkpointKey(name)), nil
-	}
-	value, err := call(ctx, c.remote.reads, func(ctx context.Context) (string, error) {
-		value, err := c.remote.client.Get(ctx, checkpointKey(name)).Result()
-		if errors.Is(err, redis.Nil) {
-			return "", nil
-		}
-		return value, err
-	})
-	if err != nil {
-		return "", fmt.Errorf("cache: checkpoint: %w", err)
-	}
-	return value, nil
-}
-
-// SetCheckpoint notes value for ttl, so that another replica can go on.
-func (c *Cache) SetCheckpoint(ctx context.Context, name, value string, ttl time.Duration) error {
-	if c.remote == nil {
-		c.local.set(checkpointKey(name), value, ttl)
-		return nil
-	}
-	_, err := call(ctx, c.remote.writes, func(ctx context.Context) (string, error) {
-		return c.remote.client.Set(ctx, checkpointKey(name), value, ttl).Result()
-	})
-	if err != nil {
-		return fmt.Errorf("cache: checkpoint: set: %w", err)
-	}
-	return nil
-}

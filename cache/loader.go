@@ -20,6 +20,10 @@ type LoaderConfig[V any] struct {
 	Encode   func(V) ([]byte, error) // to compact JSON; nil: encoding/json
 	Decode   func([]byte) (V, error) // from the JSON that Encode made, which it may keep; nil: encoding/json
 	Absent   func(error) bool        // whether a load's error says that the ids it did not answer do not exist; nil: none does
+
+	// What the records are about, in words of the caller's, for [Cache.Erase].
+	Own   func(id string) string                // the subject that the id itself names, "" for none; nil: none
+	About func(tenant, id string, v V) []string // the subjects that only the record names; nil: none
 }
 
 // Load asks the source for ids. The values it returns are good even when the
@@ -75,8 +79,17 @@ func NewLoader[V any](c *Cache, cfg LoaderConfig[V]) (*Loader[V], error) {
 	k := &kind{
 		cache: c, name: cfg.Kind, policy: policy, deadline: cfg.Deadline,
 		decode: func(b []byte) (any, error) { return cfg.Decode(b) },
-		absent: cfg.Absent,
+		absent: cfg.Absent, own: cfg.Own,
 		claims: map[Key]*flight{},
+	}
+	if cfg.About != nil {
+		k.about = func(tenant, id string, value any) []string {
+			v, ok := value.(V)
+			if !ok {
+				return nil
+			}
+			return cfg.About(tenant, id, v)
+		}
 	}
 	return &Loader[V]{kind: k, encode: cfg.Encode}, c.register(k)
 }
@@ -130,11 +143,14 @@ func (l *Loader[V]) PutAbsent(tenant, id string) {
 }
 
 // Drop removes the record from both tiers, and keeps a load that is under way
-// from bringing it back. Other replicas may use their copies while fresh.
+// from bringing it back. Other replicas are told; one that does not hear it
+// finds out when it next asks Redis, which is within [recheckAfter].
 func (l *Loader[V]) Drop(tenant, id string) {
 	key := l.key(tenant, id)
-	l.kind.disown(key)
-	l.kind.remove(key, time.Now())
+	l.kind.forget(key)
+	if r := l.kind.cache.remote; r != nil {
+		r.enqueue(write{key: key, remove: true, tell: true})
+	}
 }
 
 func (l *Loader[V]) key(tenant, id string) Key { return Key{tenant, l.kind.name, id} }
@@ -169,7 +185,7 @@ func (l *Loader[V]) fromRedis(ctx context.Context, tenant string, want []string,
 	now := time.Now()
 	for i, r := range results {
 		it := found[l.key(tenant, r.ID)]
-		if it != nil && (r.State == Failed || it.storedAt.After(r.StoredAt)) {
+		if it != nil && (r.State == Failed || !it.storedAt.Before(r.StoredAt)) { // as old means that it was due
 			results[i] = result[V](r.ID, answer{item: it, state: l.kind.judge(it, now)})
 		}
 	}

@@ -12,6 +12,7 @@ type item struct {
 	value    any // of the loader's type; nil when absent
 	absent   bool
 	storedAt time.Time     // when the source was asked for it
+	checked  time.Time     // when the source, or Redis, last had it so
 	keep     time.Duration // how long after storedAt it may be used at all
 	size     int           // bytes of its JSON
 }

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"hash/maphash"
+	"slices"
 	"sync"
 	"time"
 )
@@ -24,6 +25,8 @@ type write struct {
 	keep   time.Duration // how long after entry.storedAt the record may be used
 	remove bool
 	yield  bool // a removal that gives way to anything queued for the key
+	tell   bool // other replicas are to drop their copies once this is in Redis
+	about  []subjectID
 }
 
 func (w write) size() int { return len(w.key.ID) + len(w.entry.data) }
@@ -42,6 +45,7 @@ type queue struct {
 type lane struct {
 	send func([]write)
 	wake chan struct{} // holds a token while there may be something to send
+	busy chan struct{} // holds a token from when a batch is taken until it has been sent
 
 	mu      sync.Mutex
 	pending map[Key]write // guarded by mu, as are the others
@@ -54,7 +58,7 @@ func newQueue(send func([]write)) *queue {
 	q := &queue{seed: maphash.MakeSeed()}
 	for i := range q.lanes {
 		l := &q.lanes[i]
-		l.send, l.wake, l.pending = send, make(chan struct{}, 1), map[Key]write{}
+		l.send, l.wake, l.busy, l.pending = send, make(chan struct{}, 1), make(chan struct{}, 1), map[Key]write{}
 		q.workers.Go(l.work)
 	}
 	return q
@@ -81,6 +85,7 @@ func (l *lane) add(w write) bool {
 	if queued && (w.yield || old.newer(w)) {
 		return true
 	}
+	w.tell = w.tell || old.tell
 	bytes := l.bytes - old.size() + w.size()
 	if l.closed || bytes > laneBytes || !queued && len(l.pending) >= laneKeys {
 		return false
@@ -111,19 +116,60 @@ func (l *lane) work() {
 	var deadline time.Time // of the flush; zero until the lane is closed
 	for range l.wake {
 		for {
-			batch, closed := l.take()
-			if closed && deadline.IsZero() {
-				deadline = time.Now().Add(flushBound)
-			}
-			if closed && (len(batch) == 0 || time.Now().After(deadline)) {
+			sent, closed := l.sendNext(&deadline)
+			if closed && !sent {
 				return
 			}
-			if len(batch) == 0 {
+			if !sent {
 				break
 			}
-			l.send(batch)
 		}
 	}
+}
+
+// sendNext sends one batch and reports whether it did. The deadline of a lane
+// that is closed begins with the first batch.
+func (l *lane) sendNext(deadline *time.Time) (sent, closed bool) {
+	l.busy <- struct{}{}
+	defer func() { <-l.busy }()
+	batch, closed := l.take()
+	if closed && deadline.IsZero() {
+		*deadline = time.Now().Add(flushBound)
+	}
+	if len(batch) == 0 || closed && time.Now().After(*deadline) {
+		return false, closed
+	}
+	l.send(batch)
+	return true, closed
+}
+
+// withdraw takes what matches out of the queue, and returns when nothing of
+// it is on its way to Redis any more.
+func (q *queue) withdraw(match func(write) bool) (keys []Key) {
+	for i := range q.lanes {
+		keys = append(keys, q.lanes[i].withdraw(match)...)
+	}
+	for i := range q.lanes {
+		q.lanes[i].busy <- struct{}{} // a batch that was taken before has been sent
+		<-q.lanes[i].busy
+	}
+	return keys
+}
+
+func (l *lane) withdraw(match func(write) bool) (keys []Key) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key, w := range l.pending {
+		if match(w) {
+			keys = append(keys, key)
+			delete(l.pending, key)
+			l.bytes -= w.size()
+		}
+	}
+	if len(keys) > 0 {
+		l.order = slices.DeleteFunc(l.order, func(key Key) bool { _, ok := l.pending[key]; return !ok })
+	}
+	return keys
 }
 
 // take removes the next batch from the lane.

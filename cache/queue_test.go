@@ -159,3 +159,43 @@ func TestQueueCloseIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestQueueWithdraw: what matches is never sent, and what is being sent has
+// been when it returns.
+func TestQueueWithdraw(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{gate: make(chan struct{})}
+		q := newQueue(r.send)
+		for i := range 20 {
+			q.add(put("busy"+strconv.Itoa(i), "1", 0)) // both lanes are
+		}
+		synctest.Wait()
+		for i := range 20 {
+			q.add(put("a"+strconv.Itoa(i), "1", 0))
+			q.add(put("b"+strconv.Itoa(i), "1", 0))
+		}
+		var keys []Key
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			keys = q.withdraw(func(w write) bool { return w.key.ID[0] == 'a' })
+		}()
+		synctest.Wait()
+		select {
+		case <-done:
+			t.Error("returned while a batch is being sent")
+		default:
+		}
+		close(r.gate)
+		<-done
+		q.close()
+		if len(keys) != 20 || len(r.sent) != 40 {
+			t.Errorf("%d withdrawn, %d sent; want 20 and 40", len(keys), len(r.sent))
+		}
+		for _, s := range r.sent {
+			if s[0] == 'a' {
+				t.Errorf("sent %s", s)
+			}
+		}
+	})
+}

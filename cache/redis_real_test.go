@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"encoding/base64"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,14 +72,61 @@ func (r *realRedis) config(name, value string) {
 // cache returns a cache on this Redis as the program makes one.
 func (r *realRedis) cache() (*Cache, *wire) {
 	r.t.Helper()
-	client, err := RedisClient("unix://"+r.socket, 0)
+	w := &wire{}
+	return r.cacheWith(Config{}, w), w
+}
+
+// cacheWith is cache with more in the configuration.
+func (r *realRedis) cacheWith(cfg Config, hooks ...redis.Hook) *Cache {
+	r.t.Helper()
+	client, err := RedisClient("unix://"+r.socket, cfg.RedisDeadline)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { client.Close() })
-	w := &wire{}
-	client.AddHook(w)
-	return newCache(r.t, Config{Redis: client}), w
+	for _, h := range hooks {
+		client.AddHook(h)
+	}
+	cfg.Redis = client
+	c := newCache(r.t, cfg)
+	listening(r.t, c)
+	return c
+}
+
+// scan returns the keys whose name, value or members have one of the strings in
+// them, in the clear or as ids in names are written.
+func (r *realRedis) scan(canaries ...string) (found []string) {
+	r.t.Helper()
+	ctx := r.t.Context()
+	for it := r.admin.Scan(ctx, 0, "*", 1000).Iterator(); it.Next(ctx); {
+		dump := it.Val()
+		for _, part := range strings.Split(it.Val(), ":") {
+			if id, err := base64.RawURLEncoding.DecodeString(part); err == nil {
+				dump += string(id)
+			}
+		}
+		switch r.admin.Type(ctx, it.Val()).Val() {
+		case "string":
+			dump += r.admin.Get(ctx, it.Val()).Val()
+		case "zset":
+			dump += strings.Join(r.admin.ZRange(ctx, it.Val(), 0, -1).Val(), " ")
+		case "hash":
+			for k, v := range r.admin.HGetAll(ctx, it.Val()).Val() {
+				dump += k + " " + v
+			}
+		}
+		if slices.ContainsFunc(canaries, func(c string) bool { return strings.Contains(dump, c) }) {
+			found = append(found, it.Val())
+		}
+	}
+	return found
+}
+
+// listening waits until c hears what other replicas drop. What it learned
+// before that is due at once.
+func listening(t *testing.T, c *Cache) {
+	t.Helper()
+	eventually(t, "the subscription", func() bool { return c.gap.Load() > 0 })
 }
 
 // written waits until n writes have been confirmed.

@@ -2,8 +2,10 @@ package cache
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -34,11 +36,16 @@ type remote struct {
 	writes *breaker.Breaker
 	queue  *queue
 	counts redisCounters
+
+	deadline time.Duration // of one read
+	ring     *keyring      // nil: nothing is encrypted
+	name     string        // of this process in notices
+	longest  atomic.Int64  // longest time that any record is kept, in nanoseconds
 }
 
-func newRemote(cfg Config) (*remote, error) {
-	r := &remote{client: cfg.Redis}
+func newRemote(cfg Config, ring *keyring) (*remote, error) {
 	deadline := cfg.redisDeadline()
+	r := &remote{client: cfg.Redis, deadline: deadline, ring: ring, name: rand.Text()}
 	var err error
 	r.reads, err = breaker.New(breaker.Config{
 		Name: "redis", Upstream: "redis", Operation: "read",

@@ -37,11 +37,15 @@ type RedisStats struct {
 	Reads       uint64 // pipelines of reads that were sent
 	ReadErrors  uint64 // those that failed, timed out, or were in part refused
 	Bypassed    uint64 // pipelines that were not sent, because the breaker was not closed
-	Corrupt     uint64 // values that were damaged, of another version or of another record
+	Corrupt     uint64 // values that were damaged, of another version, of another record, or not encrypted though they have to be
+	UnknownKeys uint64 // values that were encrypted with a key that is not configured here
 	Writes      uint64 // records stored and removed, as Redis confirmed
 	WriteErrors uint64 // records that Redis refused or did not confirm
 	Dropped     uint64 // records that were not sent: queue full, or breaker not closed
 	TooLarge    uint64 // records not sent because of their size
+	Told        uint64 // drops and erasures that other replicas were told of
+	Heard       uint64 // drops and erasures that another replica, or this one, told of
+	Gaps        uint64 // times that they were not to be heard
 }
 
 // MemoryStats measure the memory tier.
@@ -61,6 +65,7 @@ type kindCounters struct {
 type redisCounters struct {
 	reads, readErrors, bypassed, corrupt   atomic.Uint64
 	writes, writeErrors, dropped, tooLarge atomic.Uint64
+	unknownKeys, told, heard, gaps         atomic.Uint64
 }
 
 // Stats returns the counters.
@@ -94,5 +99,6 @@ func (r *remote) stats() RedisStats {
 	return RedisStats{
 		Reads: c.reads.Load(), ReadErrors: c.readErrors.Load(), Bypassed: c.bypassed.Load(), Corrupt: c.corrupt.Load(),
 		Writes: c.writes.Load(), WriteErrors: c.writeErrors.Load(), Dropped: c.dropped.Load(), TooLarge: c.tooLarge.Load(),
+		UnknownKeys: c.unknownKeys.Load(), Told: c.told.Load(), Heard: c.heard.Load(), Gaps: c.gaps.Load(),
 	}
 }

@@ -12,14 +12,14 @@ import (
 )
 
 // put queues a record for Redis.
-func (r *remote) put(key Key, e entry, keep time.Duration) {
-	if len(e.data) > maxValue {
+func (r *remote) put(w write) {
+	if len(w.entry.data) > maxValue {
 		// Redis may hold an earlier, smaller version, which must not outlive this one.
 		r.counts.tooLarge.Add(1)
-		r.remove(key)
+		r.remove(w.key)
 		return
 	}
-	r.enqueue(write{key: key, entry: e, keep: keep})
+	r.enqueue(w)
 }
 
 // remove queues the removal of a record from Redis.
@@ -52,11 +52,13 @@ func (r *remote) send(batch []write) {
 
 func (r *remote) transmit(ctx context.Context, batch []write) error {
 	pipe := r.client.Pipeline()
+	cmds := make([]redis.Cmder, 0, len(batch)) // of each write the one that counts
 	for _, w := range batch {
-		r.append(ctx, pipe, w)
+		if cmd := r.append(ctx, pipe, w); cmd != nil {
+			cmds = append(cmds, cmd)
+		}
 	}
-	cmds, err := submit(ctx, pipe)
-	if err != nil {
+	if _, err := submit(ctx, pipe); err != nil {
 		r.counts.writeErrors.Add(uint64(len(batch)))
 		return err
 	}
@@ -77,22 +79,34 @@ func (r *remote) transmit(ctx context.Context, batch []write) error {
 	return failed
 }
 
-// append adds w to the pipeline, if it can still be of use.
-func (r *remote) append(ctx context.Context, pipe redis.Pipeliner, w write) {
+// append adds w to the pipeline, if it can still be of use, and returns the
+// command by which Redis confirms it.
+func (r *remote) append(ctx context.Context, pipe redis.Pipeliner, w write) (cmd redis.Cmder) {
 	name := w.key.redisKey()
-	if w.remove {
-		pipe.Del(ctx, name)
-		return
-	}
-	value, err := seal(w.key, w.entry)
-	if err != nil {
+	value, err := r.value(w)
+	ttl := jitter(w.keep) - time.Since(w.entry.storedAt)
+	switch {
+	case w.remove:
+		cmd = pipe.Del(ctx, name)
+	case err != nil:
 		r.counts.tooLarge.Add(1)
-		pipe.Del(ctx, name)
-		return
+		cmd = pipe.Del(ctx, name)
+	case ttl >= time.Millisecond:
+		r.note(ctx, pipe, w, ttl)
+		cmd = pipe.Set(ctx, name, value, ttl)
 	}
-	if ttl := jitter(w.keep) - time.Since(w.entry.storedAt); ttl >= time.Millisecond {
-		pipe.Set(ctx, name, value, ttl)
+	if w.tell {
+		pipe.Publish(ctx, noticeChannel, notice{Drop: &w.key}.encode())
+		r.counts.told.Add(1)
 	}
+	return cmd
+}
+
+func (r *remote) value(w write) ([]byte, error) {
+	if w.remove {
+		return nil, nil
+	}
+	return r.ring.seal(w.key, w.entry)
 }
 
 // jitter varies d by up to a tenth, so that what was written together does not

@@ -44,14 +44,14 @@ func FuzzAppendString(f *testing.F) {
 // No string that a caller sends is taken for a cursor of a list it is not of.
 func FuzzOpenCursor(f *testing.F) {
 	own := ListRequest{}
-	f.Add(sealCursor("tenant", &own, "upstream"))
+	f.Add(sealCursor("tenant", &own, position{cursor: "upstream"}))
 	f.Add("")
 	f.Add("AAAA")
 	f.Fuzz(func(t *testing.T, s string) {
 		r := ListRequest{Cursor: s}
 		store, ok := openCursor("tenant", &r)
 		if ok && s != "" && sealCursor("tenant", &ListRequest{}, store) != s {
-			t.Errorf("%q opened as %q, which seals otherwise", s, store)
+			t.Errorf("%q opened as %+v, which seals otherwise", s, store)
 		}
 		if _, foreign := openCursor("other", &r); foreign && s != "" {
 			t.Errorf("%q opens for two tenants", s)

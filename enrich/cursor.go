@@ -16,18 +16,31 @@ import (
 // tenant, the filters and the workspaces. Used with others it is refused,
 // on any replica, without a word kept anywhere.
 const (
-	cursorVersion = "1"
+	cursorVersion = "2"
 	digestLen     = 12
 )
 
-// cursorDigest binds a store's cursor to the list that it walks. Every field
+// position is where a page of a list begins, and which way the walk goes on
+// from there, should one page of the store not be enough. It is written as a
+// letter and the store's cursor.
+type position struct {
+	cursor string // the store's; "" is the first page
+	back   bool
+}
+
+const (
+	forward  = "n"
+	backward = "p"
+)
+
+// cursorDigest binds a position to the list that it walks. Every field
 // is preceded by its length, so that no two lists have the same bytes.
-func cursorDigest(tenant string, r *ListRequest, storeCursor string) []byte {
+func cursorDigest(tenant string, r *ListRequest, text string) []byte {
 	h := sha256.New()
 	field := func(s string) { h.Write([]byte(strconv.Itoa(len(s)) + ":" + s)) }
 	field(cursorVersion)
 	field(tenant)
-	field(storeCursor)
+	field(text)
 	for _, f := range slices.Sorted(maps.Keys(r.Filters)) {
 		field(string(f))
 		field(r.Filters[f])
@@ -39,26 +52,34 @@ func cursorDigest(tenant string, r *ListRequest, storeCursor string) []byte {
 	return h.Sum(nil)[:digestLen]
 }
 
-// sealCursor makes the public cursor; "" stays "".
-func sealCursor(tenant string, r *ListRequest, storeCursor string) string {
-	if storeCursor == "" {
+// sealCursor makes the public cursor; one without a store's cursor is "".
+func sealCursor(tenant string, r *ListRequest, at position) string {
+	if at.cursor == "" {
 		return ""
 	}
-	return base64.RawURLEncoding.EncodeToString(append(cursorDigest(tenant, r, storeCursor), storeCursor...))
+	text := forward + at.cursor
+	if at.back {
+		text = backward + at.cursor
+	}
+	return base64.RawURLEncoding.EncodeToString(append(cursorDigest(tenant, r, text), text...))
 }
 
-// openCursor returns the store's cursor, or false if this is not a cursor of
-// this list.
-func openCursor(tenant string, r *ListRequest) (string, bool) {
+// openCursor returns the position that the request's cursor names, or false if
+// it is not a cursor of this list.
+func openCursor(tenant string, r *ListRequest) (position, bool) {
 	if r.Cursor == "" {
-		return "", true
+		return position{}, true
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(r.Cursor)
-	if err != nil || len(raw) <= digestLen {
-		return "", false
+	if err != nil || len(raw) <= digestLen+len(forward) {
+		return position{}, false
 	}
-	store := string(raw[digestLen:])
-	return store, subtle.ConstantTimeCompare(raw[:digestLen], cursorDigest(tenant, r, store)) == 1
+	text := string(raw[digestLen:])
+	if subtle.ConstantTimeCompare(raw[:digestLen], cursorDigest(tenant, r, text)) != 1 {
+		return position{}, false
+	}
+	back := text[:1] == backward
+	return position{text[1:], back}, back || text[:1] == forward
 }
 
 // pageKey is the cache id of one page of one list.

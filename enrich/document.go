@@ -97,7 +97,9 @@ func (j *join) document() *Document {
 		j.e.cfg.Observe(Part(p.Name), p.State, p.Reason)
 	}
 	parts = append(parts, NamedReport{"link", j.side.link})
-	return &Document{Body: w.b, Tag: w.sum(), Parts: parts, Took: time.Since(j.start)}
+	d := &Document{Body: w.b, Tag: w.sum(), Parts: parts, Took: time.Since(j.start)}
+	d.Shown.add(j.conversation.ID, &j.side)
+	return d
 }
 
 // complete reports whether everything that was asked for is all that there is.

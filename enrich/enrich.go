@@ -41,6 +41,10 @@ type Config struct {
 	// to be missing; all required.
 	Conversation, Contact, Account, Link cache.Policy
 
+	// Tenants whose conversations Erase can find by the contact that they lead
+	// to; of others it removes the contact and its links alone.
+	Tenants []*Tenant
+
 	// Observe is told of each part of each answer; nil: nobody is.
 	Observe func(part Part, state State, reason upstream.Kind)
 

@@ -356,8 +356,12 @@ func newWorld(t testing.TB, n int) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.cache.Close)
+	w.row = &Tenant{ID: tenantID, Store: w.rows, StoreName: "rows", CRM: w.crm, CRMName: "crm",
+		Rules: []Rule{{Field: "external_identifier", By: upstream.ByExternalRef}, {Field: "customer.phone", By: upstream.ByPhone}}}
+	w.read = &Tenant{ID: "tenant-2", Store: w.reads, StoreName: "reads", CRM: w.crm, CRMName: "crm"}
 	w.e, err = New(Config{
-		Cache: w.cache, Request: 3 * time.Second, Store: time.Second, CRM: time.Second,
+		Tenants: []*Tenant{w.row, w.read},
+		Cache:   w.cache, Request: 3 * time.Second, Store: time.Second, CRM: time.Second,
 		Conversation: cache.Policy{Fresh: 2 * time.Second, Stale: 24 * time.Hour},
 		Contact:      cache.Policy{Fresh: 5 * time.Minute, Stale: 168 * time.Hour, Missing: time.Minute},
 		Account:      cache.Policy{Fresh: 15 * time.Minute, Stale: 168 * time.Hour, Missing: time.Minute},
@@ -366,9 +370,6 @@ func newWorld(t testing.TB, n int) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.row = &Tenant{ID: tenantID, Store: w.rows, StoreName: "rows", CRM: w.crm, CRMName: "crm",
-		Rules: []Rule{{Field: "external_identifier", By: upstream.ByExternalRef}, {Field: "customer.phone", By: upstream.ByPhone}}}
-	w.read = &Tenant{ID: "tenant-2", Store: w.reads, StoreName: "reads", CRM: w.crm, CRMName: "crm"}
 	return w
 }
 

@@ -56,17 +56,23 @@ func waited(err error) error {
 }
 
 // staleNow says to hand out a stale copy at once while the operation's breaker
-// is not closed: the call would be refused, or be a probe that others wait for.
+// is not closed, or the tenant's quota is used up: the call would be refused,
+// or be a probe that others wait for.
 func (e *Enricher) staleNow(connector any, op upstream.Op) cache.Options {
-	g, ok := connector.(upstream.Guarded)
-	if !ok {
-		return cache.Options{}
+	stale := func(kind upstream.Kind, retry time.Duration) cache.Options {
+		return cache.Options{StaleNow: true, StaleErr: &upstream.Error{Kind: kind, Op: op, RetryAfter: retry}}
 	}
-	tripped, retry := g.Tripped(op)
-	if !tripped {
-		return cache.Options{}
+	if g, ok := connector.(upstream.Guarded); ok {
+		if tripped, retry := g.Tripped(op); tripped {
+			return stale(upstream.BreakerOpen, retry)
+		}
 	}
-	return cache.Options{StaleNow: true, StaleErr: &upstream.Error{Kind: upstream.BreakerOpen, Op: op, RetryAfter: retry}}
+	if m, ok := connector.(upstream.Metered); ok {
+		if retry := m.Limited(); retry > 0 {
+			return stale(upstream.RateLimited, retry)
+		}
+	}
+	return cache.Options{}
 }
 
 // loadContacts reads contacts, from the cache or in one batch: id -> result.

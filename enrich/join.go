@@ -38,9 +38,6 @@ func (e *Enricher) Conversation(ctx context.Context, t *Tenant, r Request) (*Doc
 	if err := j.run(ctx); err != nil {
 		return nil, waited(err)
 	}
-	if !allowed(r.Workspaces, j.conversation.WorkspaceID) {
-		return nil, upstream.NotFound
-	}
 	for _, p := range r.Require {
 		rep := j.reportOf(p)
 		if rep.State == Unavailable || rep.State == Forbidden {
@@ -75,20 +72,24 @@ func (j *join) run(ctx context.Context) error {
 	_, reader := j.t.proves()
 	var g errgroup.Group
 	var ahead *guess
-	if known.Value != nil || reader {
+	early := (known.Value != nil || reader) && j.mayShow(known.Value)
+	if early {
 		j.ask(ctx, &g)
 		ahead = j.guess(ctx, known.Value)
 	}
 	res := j.e.loadConversation(ctx, j.t, j.r.ID, known.Value)
 	j.convReport = report(j.start, j.t.StoreName, res)
-	if err := conversationError(res); err != nil {
+	err := conversationError(res)
+	if err == nil {
+		err = j.adopt(res.Value)
+	}
+	if err != nil {
 		cancel()
 		_ = g.Wait() // nothing is said of parts without a conversation
 		ahead.drop()
 		return err
 	}
-	j.adopt(res.Value)
-	if known.Value == nil && !reader {
+	if !early {
 		j.ask(ctx, &g)
 	}
 	j.side = j.settle(ctx, ahead)
@@ -135,9 +136,19 @@ func (j *join) ask(ctx context.Context, g *errgroup.Group) {
 	}
 }
 
-// adopt takes the conversation that the document is about. Records are shared
-// and never changed: the document's own copy is.
-func (j *join) adopt(c *upstream.Conversation) {
+// mayShow reports whether the credential may see the workspace of a
+// conversation. Of one that is not known nothing stands against it as yet.
+func (j *join) mayShow(c *upstream.Conversation) bool {
+	return c == nil || len(j.t.visible([]upstream.Conversation{*c}, j.r.Workspaces)) > 0
+}
+
+// adopt takes the conversation that the document is about, if the credential
+// may see its workspace. Records are shared and never changed: the document's
+// own copy is.
+func (j *join) adopt(c *upstream.Conversation) error {
+	if !j.mayShow(c) {
+		return upstream.NotFound
+	}
 	own := *c
 	j.t.place(&own)
 	j.conversation = &own
@@ -148,6 +159,7 @@ func (j *join) adopt(c *upstream.Conversation) {
 			j.e.records.links.Put(j.t.ID, rememberedKey(own.ID), &l)
 		}
 	}
+	return nil
 }
 
 // gone notices that a conversation known from a list has been deleted since:

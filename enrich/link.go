@@ -54,7 +54,7 @@ func (a anchor) key() string {
 
 // rememberedKey is the cache id under which the ids that a store carries are
 // remembered beyond the life of the conversation's copy.
-func rememberedKey(conversation string) string { return "conversation:" + conversation }
+func rememberedKey(conversation string) string { return aboutConversation + conversation }
 
 // fieldValue reads a rule's field; "" when it has no value.
 func fieldValue(c *upstream.Conversation, field string) string {

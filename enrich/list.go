@@ -4,44 +4,44 @@ import (
 	"context"
 	"slices"
 	"time"
-
-	"github.com/weft-gateway/weft/upstream"
 )
 
 // List answers with one page of enriched conversations. It costs one list
-// call, at most one search per kind of look-up and one batch per kind of record.
+// call, at most one search per kind of look-up and one batch per kind of
+// record. For a credential that is bound to workspaces it may cost some list
+// calls more (scan.go).
 func (e *Enricher) List(ctx context.Context, t *Tenant, r ListRequest) (*Document, error) {
 	start := time.Now()
 	ctx, cancel := e.bounded(ctx, start)
 	defer cancel()
-	cursor, err := checkList(t, &r)
+	at, err := checkList(t, &r)
 	if err != nil {
 		return nil, err
 	}
-	res := e.loadPage(ctx, t, upstream.ListQuery{Filters: r.Filters, PerPage: r.PerPage, Cursor: cursor})
-	if err := conversationError(res); err != nil {
+	l := &listing{e: e, t: t, r: &r, start: start}
+	if l.span, err = e.scan(ctx, t, &r, at, start); err != nil {
 		return nil, waited(err)
 	}
-	list := report(start, t.StoreName, res)
-	list.Took = time.Since(start)
-	l := &listing{e: e, t: t, r: &r, start: start, list: list}
-	l.enrich(ctx, res.Value)
-	return l.document(res.Value), nil
+	l.list.Took = time.Since(start)
+	l.enrich(ctx)
+	return l.document(), nil
 }
 
-// checkList refuses filters that the store cannot answer, and cursors of other lists.
-func checkList(t *Tenant, r *ListRequest) (cursor string, err error) {
+// checkList refuses filters that the store cannot answer, and cursors of other
+// lists. It narrows the filters to what the credential may see.
+func checkList(t *Tenant, r *ListRequest) (position, error) {
 	able := t.Store.Filters()
 	for f := range r.Filters {
 		if !slices.Contains(able, f) {
-			return "", &FieldError{Field: string(f)}
+			return position{}, &FieldError{Field: string(f)}
 		}
 	}
-	cursor, ok := openCursor(t.ID, r)
+	r.Filters = t.within(r.Filters, r.Workspaces)
+	at, ok := openCursor(t.ID, r)
 	if !ok {
-		return "", &FieldError{Field: "cursor"}
+		return position{}, &FieldError{Field: "cursor"}
 	}
-	return cursor, nil
+	return at, nil
 }
 
 // listing is one page in the making.
@@ -50,21 +50,15 @@ type listing struct {
 	t     *Tenant
 	r     *ListRequest
 	start time.Time
-	list  Report
-	rows  []upstream.Conversation // the document's own copies
+	span
 	sides []side
 }
 
-// enrich resolves all rows that the credential may see in one go.
-func (l *listing) enrich(ctx context.Context, page *upstream.Page) {
-	var anchors []anchor
-	for _, c := range page.Rows {
-		l.t.place(&c)
-		if !allowed(l.r.Workspaces, c.WorkspaceID) {
-			continue
-		}
-		l.rows = append(l.rows, c)
-		anchors = append(anchors, l.t.anchor(&c))
+// enrich resolves all rows in one go.
+func (l *listing) enrich(ctx context.Context) {
+	anchors := make([]anchor, len(l.rows))
+	for i := range l.rows {
+		anchors[i] = l.t.anchor(&l.rows[i])
 	}
 	want := wanted{
 		contact: slices.Contains(l.r.Include, PartContact),
@@ -78,7 +72,7 @@ func (l *listing) enrich(ctx context.Context, page *upstream.Page) {
 	}
 }
 
-func (l *listing) document(page *upstream.Page) *Document {
+func (l *listing) document() *Document {
 	w := newBuilder(1024 + 2048*len(l.rows))
 	w.b = append(w.b, `{"data":[`...)
 	whole := l.list.whole()
@@ -89,8 +83,8 @@ func (l *listing) document(page *upstream.Page) *Document {
 		whole = l.row(w, i) && whole
 	}
 	b := appendInt(append(w.b, `],"perPage":`...), l.r.PerPage)
-	b = appendID(append(b, `,"nextCursor":`...), sealCursor(l.t.ID, l.r, page.Next))
-	b = appendID(append(b, `,"prevCursor":`...), sealCursor(l.t.ID, l.r, page.Prev))
+	b = appendID(append(b, `,"nextCursor":`...), sealCursor(l.t.ID, l.r, position{cursor: l.next}))
+	b = appendID(append(b, `,"prevCursor":`...), sealCursor(l.t.ID, l.r, position{cursor: l.prev, back: true}))
 	w.b = append(b, ',')
 	w.settle()
 	b = appendBool(append(w.b, `"enrichment":{"complete":`...), &whole)
@@ -98,10 +92,14 @@ func (l *listing) document(page *upstream.Page) *Document {
 	w.b = append(b, `}}`...)
 	w.from = len(w.b)
 	w.tag.Write([]byte(l.list.settled()))
-	return &Document{
+	d := &Document{
 		Body: w.b, Tag: w.sum(), Took: time.Since(l.start),
 		Parts: append([]NamedReport{{"list", l.list}}, l.worst()...),
 	}
+	for i := range l.rows {
+		d.Shown.add(l.rows[i].ID, &l.sides[i])
+	}
+	return d
 }
 
 // row writes one row and reports whether it is whole.

@@ -110,7 +110,7 @@ func TestListWalk(t *testing.T) {
 
 func TestCursorBelongsToItsList(t *testing.T) {
 	own := ListRequest{Filters: map[upstream.Filter]string{upstream.FilterType: "api"}, Workspaces: []string{"a", "b"}}
-	own.Cursor = sealCursor("t", &own, "upstream-cursor")
+	own.Cursor = sealCursor("t", &own, position{cursor: "upstream-cursor"})
 	with := func(change func(*ListRequest)) ListRequest {
 		r := own
 		r.Filters = map[upstream.Filter]string{upstream.FilterType: "api"}
@@ -139,8 +139,8 @@ func TestCursorBelongsToItsList(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, ok := openCursor(tt.tenant, &tt.r)
-			if ok != tt.want || ok && tt.r.Cursor != "" && got != "upstream-cursor" {
-				t.Errorf("got %q %v, want %v", got, ok, tt.want)
+			if ok != tt.want || ok && tt.r.Cursor != "" && got.cursor != "upstream-cursor" {
+				t.Errorf("got %+v %v, want %v", got, ok, tt.want)
 			}
 		})
 	}

@@ -82,15 +82,16 @@ func newRecords(cfg Config) (records, error) {
 	row := cache.Policy{Fresh: cfg.Conversation.Fresh, Stale: max(cfg.Conversation.Stale, provenFor), Missing: unknownFor}
 	list := cache.Policy{Fresh: cfg.Conversation.Fresh, Stale: min(cfg.Conversation.Stale, listStale), Missing: unknownFor}
 	errs := make([]error, 8)
-	r.conversations, errs[0] = newLoader(cfg, kindConversation, part, store, encodeJSON[*upstream.Conversation], decodeJSON[upstream.Conversation])
+	who := newAbout(cfg.Tenants)
+	r.conversations, errs[0] = newLoader(cfg, kindConversation, part, store, encodeJSON[*upstream.Conversation], decodeJSON[upstream.Conversation], ownConversation, who.conversation)
 	// Proving a conversation may take several calls: its bound is the request's.
-	r.rows, errs[7] = newLoader(cfg, kindRow, row, cfg.Request-margin, encodeJSON[*upstream.Conversation], decodeJSON[upstream.Conversation])
-	r.threads, errs[1] = newLoader(cfg, kindThread, part, store, func(t *thread) ([]byte, error) { return t.json, nil }, decodeThread)
-	r.attention, errs[2] = newLoader(cfg, kindAttention, part, store, func(i *items) ([]byte, error) { return i.json, nil }, func(b []byte) (*items, error) { return &items{b}, nil })
-	r.contacts, errs[3] = newLoader(cfg, kindContact, cfg.Contact, crm, func(c *contact) ([]byte, error) { return c.json, nil }, decodeContact)
-	r.accounts, errs[4] = newLoader(cfg, kindAccount, cfg.Account, crm, func(a *account) ([]byte, error) { return a.json, nil }, func(b []byte) (*account, error) { return &account{b}, nil })
-	r.links, errs[5] = newLoader(cfg, kindLink, cfg.Link, crm, encodeJSON[*link], decodeJSON[link])
-	r.lists, errs[6] = newLoader(cfg, kindList, list, store, encodeJSON[*upstream.Page], decodeJSON[upstream.Page])
+	r.rows, errs[7] = newLoader(cfg, kindRow, row, cfg.Request-margin, encodeJSON[*upstream.Conversation], decodeJSON[upstream.Conversation], ownConversation, who.conversation)
+	r.threads, errs[1] = newLoader(cfg, kindThread, part, store, func(t *thread) ([]byte, error) { return t.json, nil }, decodeThread, ownConversation, nil)
+	r.attention, errs[2] = newLoader(cfg, kindAttention, part, store, func(i *items) ([]byte, error) { return i.json, nil }, func(b []byte) (*items, error) { return &items{b}, nil }, ownConversation, nil)
+	r.contacts, errs[3] = newLoader(cfg, kindContact, cfg.Contact, crm, func(c *contact) ([]byte, error) { return c.json, nil }, decodeContact, ownContact, nil)
+	r.accounts, errs[4] = newLoader(cfg, kindAccount, cfg.Account, crm, func(a *account) ([]byte, error) { return a.json, nil }, func(b []byte) (*account, error) { return &account{b}, nil }, nil, nil)
+	r.links, errs[5] = newLoader(cfg, kindLink, cfg.Link, crm, encodeJSON[*link], decodeJSON[link], ownLink, who.link)
+	r.lists, errs[6] = newLoader(cfg, kindList, list, store, encodeJSON[*upstream.Page], decodeJSON[upstream.Page], nil, who.page)
 	return r, errors.Join(errs...)
 }
 
@@ -103,10 +104,12 @@ func (r *records) of(t *Tenant) (*cache.Loader[*upstream.Conversation], string) 
 }
 
 func newLoader[V any](cfg Config, kind string, p cache.Policy, deadline time.Duration,
-	encode func(V) ([]byte, error), decode func([]byte) (V, error)) (*cache.Loader[V], error) {
+	encode func(V) ([]byte, error), decode func([]byte) (V, error),
+	own func(id string) string, about func(tenant, id string, v V) []string) (*cache.Loader[V], error) {
 	return cache.NewLoader(cfg.Cache, cache.LoaderConfig[V]{
 		Kind: kind, Policy: p, Deadline: deadline, Encode: encode, Decode: decode,
 		Absent: func(err error) bool { return errors.Is(err, upstream.NotFound) },
+		Own:    own, About: about,
 	})
 }
 

@@ -59,6 +59,10 @@ func (t *Tenant) workspaceOf(c *upstream.Conversation) string {
 	if id := match(t.Places.Workspaces, c); id != "" {
 		return id
 	}
+	return t.defaultWorkspace()
+}
+
+func (t *Tenant) defaultWorkspace() string {
 	if t.Places.Workspace != "" {
 		return t.Places.Workspace
 	}
@@ -131,10 +135,13 @@ func (t *Tenant) hides(field string) bool { return slices.Contains(t.Hide, field
 // so that hiding them takes effect at once. A dot is in no id.
 func (t *Tenant) threadKey(id string) string {
 	if t.hides(hideCalls) {
-		return id + ".nocalls"
+		return id + withoutCalls
 	}
 	return id
 }
+
+// withoutCalls ends the cache id of a thread without function calls.
+const withoutCalls = ".nocalls"
 
 // proves reports whether the store's own answer to an id proves ownership.
 func (t *Tenant) proves() (upstream.Reader, bool) {

@@ -77,14 +77,15 @@ func (s *Server) record(x *exchange, r *http.Request, status int, took time.Dura
 	s.log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
-// levelOf: our faults are errors, those behind us warnings, the caller's information.
+// levelOf: our faults are errors, those behind us warnings, the caller's
+// information. What a rate limit refuses comes in floods, and is counted.
 func levelOf(x *exchange, status int) slog.Level {
 	switch {
 	case x.code == codeInternal || x.stack != nil:
 		return slog.LevelError
 	case status >= http.StatusInternalServerError:
 		return slog.LevelWarn
-	case status >= http.StatusBadRequest && status != statusGone:
+	case status >= http.StatusBadRequest && status != statusGone && status != http.StatusTooManyRequests:
 		return slog.LevelInfo
 	}
 	return slog.LevelDebug
@@ -93,7 +94,7 @@ func levelOf(x *exchange, status int) slog.Level {
 // method names the methods that there are, and no others: it becomes a label.
 func method(r *http.Request) string {
 	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions:
+	case http.MethodGet, http.MethodHead, http.MethodDelete, http.MethodOptions:
 		return r.Method
 	}
 	return "OTHER"

@@ -53,6 +53,8 @@ func (c constant) List(context.Context, *enrich.Tenant, enrich.ListRequest) (*en
 	return c.doc, nil
 }
 
+func (c constant) Erase(context.Context, *enrich.Tenant, string) error { return nil }
+
 func BenchmarkRead(b *testing.B) {
 	for _, coding := range []string{"identity", "gzip", "zstd"} {
 		b.Run(coding, func(b *testing.B) {

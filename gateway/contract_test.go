@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/weft-gateway/weft/upstream"
@@ -19,8 +20,8 @@ func TestRoutesAreTheOperations(t *testing.T) {
 	h := newHarness(t, nil)
 	var want []Route
 	for path, item := range h.contract.doc.Paths.Map() {
-		for method := range item.Operations() {
-			want = append(want, Route{method, path})
+		for method, op := range item.Operations() {
+			want = append(want, Route{method, path, policyOfOperation(op)})
 		}
 	}
 	got := h.server.Routes()
@@ -30,6 +31,15 @@ func TestRoutesAreTheOperations(t *testing.T) {
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("operations and routes (-contract +routes):\n%s", diff)
 	}
+}
+
+// policyOfOperation reads who may use an operation: without a key, or with the
+// scope that the contract names for it.
+func policyOfOperation(op *openapi3.Operation) Policy {
+	if op.Security == nil || len(*op.Security) == 0 {
+		return Public
+	}
+	return Policy(strings.Join((*op.Security)[0]["bearer"], " "))
 }
 
 func TestErrorTableIsTheContract(t *testing.T) {

@@ -16,7 +16,7 @@ func TestDocumentHeaders(t *testing.T) {
 		"Content-Type":  "application/json",
 		"ETag":          `W/"5f2c1b0a9d3e4c71"`,
 		"Cache-Control": "private, no-cache",
-		"Vary":          "Authorization, Accept-Encoding",
+		"Vary":          "Authorization, Origin, Accept-Encoding",
 		"Server-Timing": `conversation;dur=0.1;desc="cached", messages;dur=20.1;desc="fresh", contact;dur=51.3;desc="stale", account;dur=52.0;desc="unavailable", total;dur=53.0`,
 		"Cache-Status":  "weft-conversation; hit, weft-messages; fwd=miss, weft-contact; hit; detail=breaker_open, weft-account; fwd=miss; detail=timeout",
 	} {
@@ -113,7 +113,7 @@ func TestNotModified(t *testing.T) {
 					if got := a.header.Get("ETag"); got != `W/"5f2c1b0a9d3e4c71"` {
 						t.Errorf("ETag %q", got)
 					}
-					if got := a.header.Get("Vary"); got != "Authorization, Accept-Encoding" {
+					if got := a.header.Get("Vary"); got != "Authorization, Origin, Accept-Encoding" {
 						t.Errorf("Vary %q", got)
 					}
 					if got := a.header.Get("Cache-Control"); got != "private, no-cache" {

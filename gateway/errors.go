@@ -24,6 +24,7 @@ const (
 	codeConversationNotFound code = "conversation_not_found"
 	codeNotFound             code = "not_found"
 	codeMethodNotAllowed     code = "method_not_allowed"
+	codeRateLimited          code = "rate_limited"
 	codePartUnavailable      code = "part_unavailable"
 	codeConversationUnproven code = "conversation_unproven"
 	codeStoreUnavailable     code = "store_unavailable"
@@ -31,6 +32,7 @@ const (
 	codeStoreInvalid         code = "store_invalid"
 	codeStoreRefused         code = "store_refused"
 	codeOverloaded           code = "overloaded"
+	codeCacheUnavailable     code = "cache_unavailable"
 	codeInternal             code = "internal"
 )
 
@@ -53,11 +55,12 @@ func newFaults() faults {
 	return faults{
 		{codeInvalidParameter, http.StatusBadRequest, "The parameter is not one that can be used here", nil},
 		{codeInvalidCursor, http.StatusBadRequest, "The cursor does not belong to this list", nil},
-		{codeUnauthorized, http.StatusUnauthorized, "A valid API key is required", nil},
-		{codeInsufficientScope, http.StatusForbidden, "The API key may not do this", nil},
+		{codeUnauthorized, http.StatusUnauthorized, "A valid API key or token is required", nil},
+		{codeInsufficientScope, http.StatusForbidden, "The credential may not do this", nil},
 		{codeConversationNotFound, http.StatusNotFound, "Conversation not found", []upstream.Kind{upstream.NotFound}},
 		{codeNotFound, http.StatusNotFound, "There is nothing here", nil},
 		{codeMethodNotAllowed, http.StatusMethodNotAllowed, "The method is not allowed here", nil},
+		{codeRateLimited, http.StatusTooManyRequests, "Too many requests", nil},
 		{codePartUnavailable, http.StatusServiceUnavailable, "A required part is not available", nil},
 		{codeConversationUnproven, http.StatusServiceUnavailable, "The conversation could not be looked up in time", nil},
 		{codeStoreUnavailable, http.StatusServiceUnavailable, "The conversation store is not available", []upstream.Kind{
@@ -68,6 +71,7 @@ func newFaults() faults {
 		{codeStoreInvalid, http.StatusBadGateway, "The conversation store gave no usable answer", []upstream.Kind{upstream.BadResponse, upstream.WrongRecord}},
 		{codeStoreRefused, http.StatusBadGateway, "The conversation store refused the gateway", []upstream.Kind{upstream.Denied}},
 		{codeOverloaded, http.StatusServiceUnavailable, "The gateway is busy", nil},
+		{codeCacheUnavailable, http.StatusServiceUnavailable, "Not all of the cache could be reached", nil},
 		{codeInternal, http.StatusInternalServerError, "Something went wrong in the gateway", nil},
 	}
 }
@@ -84,8 +88,12 @@ func (f faults) find(err error) (row fault, field string, wait time.Duration) {
 		c, field = codeInvalidParameter, e.field()
 	} else if e, ok := errors.AsType[*enrich.PartError](err); ok {
 		c, field, wait = codePartUnavailable, string(e.Part), e.RetryAfter
+	} else if e, ok := errors.AsType[*enrich.UntoldError](err); ok {
+		c, wait = codeCacheUnavailable, e.RetryAfter
 	} else if e, ok := errors.AsType[*enrich.UnprovenError](err); ok {
 		c, wait = codeConversationUnproven, e.RetryAfter
+	} else if e, ok := errors.AsType[limited](err); ok {
+		c, wait = codeRateLimited, time.Duration(e)
 	} else if e, ok := errors.AsType[code](err); ok {
 		c = e
 	} else if row, ok := f.ofKind(err); ok {
@@ -122,6 +130,6 @@ const (
 )
 
 // seconds rounds up: nobody is to come back too early.
-func seconds(d time.Duration) int {
-	return min(max(int(math.Ceil(d.Seconds())), minWait), maxWait)
-}
+func seconds(d time.Duration) int { return min(max(upSeconds(d), minWait), maxWait) }
+
+func upSeconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }

@@ -18,23 +18,24 @@ type exchange struct {
 	route  string // template; "" while or where there is none
 	status int    // as sent; 0 before
 	who    auth.Principal
-	code   code   // of the error that was answered; "" for none
-	cause  error  // for the log
-	stack  []byte // of a panic
-	cut    bool   // the connection is to be cut: no answer, or half of one
+	quotas []Quota // of who, with this request counted
+	lacks  Policy  // the scope for which the caller was refused
+	code   code    // of the error that was answered; "" for none
+	cause  error   // for the log
+	stack  []byte  // of a panic
+	cut    bool    // the connection is to be cut: no answer, or half of one
 }
 
 func newExchange(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{ResponseWriter: w, start: time.Now(), id: requestID(r)}
-	h := w.Header()
-	h.Set("X-Request-Id", x.id)
-	h.Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("X-Request-Id", x.id)
 	return x
 }
 
 // WriteHeader notes the status and sends it.
 func (x *exchange) WriteHeader(status int) {
 	x.status = status
+	announce(x.Header(), status, x.quotas)
 	x.ResponseWriter.WriteHeader(status)
 }
 

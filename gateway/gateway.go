@@ -3,13 +3,16 @@
 //
 // A request passes these steps, each in a file of its own:
 //
-//  1. The exchange starts: request id, headers that every answer has (exchange.go).
-//  2. Below /api the credential is checked, whatever the path is (guard.go).
-//  3. The route is found (routes.go).
-//  4. Parameters are parsed; nothing is clamped (params.go, query.go).
-//  5. The document is asked for, within a slot and a deadline (guard.go).
-//  6. Document or error is sent (document.go, errors.go, respond.go).
-//  7. The exchange is logged and counted (access.go).
+//  1. The exchange starts: request id, headers that every answer has (exchange.go, headers.go).
+//  2. Below /api the credential is checked, whatever the path is (guard.go), and
+//     whether the page that asks may read the answer (cors.go).
+//  3. The request is counted against the caller's rate limits (limit.go).
+//  4. The route is found (routes.go).
+//  5. A slot is taken, of the tenant's and of all (guard.go, limit.go).
+//  6. Parameters are parsed; nothing is clamped (params.go, query.go).
+//  7. The document is asked for, within a deadline (guard.go).
+//  8. Document or error is sent (document.go, errors.go, respond.go).
+//  9. The exchange is logged and counted (access.go).
 package gateway
 
 import (
@@ -34,6 +37,7 @@ import (
 type Enricher interface {
 	Conversation(ctx context.Context, t *enrich.Tenant, r enrich.Request) (*enrich.Document, error)
 	List(ctx context.Context, t *enrich.Tenant, r enrich.ListRequest) (*enrich.Document, error)
+	Erase(ctx context.Context, t *enrich.Tenant, contactID string) error
 }
 
 // Authenticator tells who carries an Authorization header.
@@ -50,6 +54,15 @@ type Config struct {
 	Deadline time.Duration // of one request to the Enricher; required
 	InFlight int           // requests to the Enricher at once, more are refused; 0: 1024
 
+	TenantInFlight map[string]int // tenant id -> the same of one tenant; 0: 256
+
+	// Limit counts a request against the rate limits of whoever asks, and
+	// reports where they stand and whether the request may pass; nil: none.
+	Limit func(ctx context.Context, who auth.Principal) (quotas []Quota, ok bool)
+
+	Origins map[string][]string // tenant id -> web pages' origins that may read its answers, as "https://inbox.example"
+	HSTS    bool                // tell browsers to come back over TLS only
+
 	OpenAPI []byte // the contract, served as it is; required
 	Version string // shown on the explorer's page; "": not shown
 
@@ -57,8 +70,10 @@ type Config struct {
 	// dependencies are in trouble; nil: ready, none.
 	Ready func() (ready bool, degraded []string)
 
+	Audit *Audit // writes down who was shown what; nil: nobody does. Close is the caller's
+
 	// Observe is told of each request. The route is a template or "", the
-	// method one of GET, HEAD, OPTIONS and OTHER, the code 499 for a caller
+	// method one of GET, HEAD, DELETE, OPTIONS and OTHER, the code 499 for a caller
 	// that hung up; nil: nobody is told.
 	Observe func(route, method string, code int, took time.Duration)
 
@@ -72,8 +87,11 @@ type Server struct {
 	router   *mux.Router
 	listed   []Route
 	faults   faults
+	headers  http.Header // of every answer
+	origins  origins
 	packed   http.Handler // serve, behind the compressor
 	inFlight atomic.Int64
+	slots    map[string]*slots // tenant id -> what it has of inFlight
 }
 
 // New returns a Server.
@@ -90,9 +108,13 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: compressor: %w", err)
 	}
-	s := &Server{cfg: cfg, log: cfg.Logger, faults: newFaults()}
+	s := &Server{cfg: cfg, log: cfg.Logger, faults: newFaults(), headers: hardening(cfg.HSTS), origins: newOrigins(cfg.Origins)}
+	s.slots = newSlots(cfg)
 	s.packed = compress(http.HandlerFunc(s.serve))
 	s.router = s.routes(explorer)
+	if err := s.undecided(); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -123,6 +145,9 @@ func (c *Config) fill() {
 	if c.Ready == nil {
 		c.Ready = func() (bool, []string) { return true, nil }
 	}
+	if c.Limit == nil {
+		c.Limit = func(context.Context, auth.Principal) ([]Quota, bool) { return nil, true }
+	}
 	if c.Observe == nil {
 		c.Observe = func(string, string, int, time.Duration) {}
 	}
@@ -143,6 +168,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	x := newExchange(w, r)
+	maps.Copy(w.Header(), s.headers)
 	defer s.finish(x, r)
 	if err := s.guard(x, r); err != nil {
 		s.fail(x, r, err)

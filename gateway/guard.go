@@ -16,7 +16,7 @@ func (s *Server) guard(x *exchange, r *http.Request) error {
 	if r.URL.Path != "/api" && !strings.HasPrefix(r.URL.Path, "/api/") {
 		return nil
 	}
-	x.Header().Set("Vary", "Authorization, Accept-Encoding")
+	x.Header().Set("Vary", "Authorization, Origin, Accept-Encoding")
 	if r.Method == http.MethodOptions {
 		return nil
 	}
@@ -30,35 +30,49 @@ func (s *Server) guard(x *exchange, r *http.Request) error {
 		return codeUnauthorized
 	}
 	x.who = who
-	return nil
+	s.origins.share(x, r)
+	return s.limit(x, r)
 }
 
 // read asks for one document. The tenant is the credential's: nothing else in
 // the request has a say in it.
 type read func(ctx context.Context, t *enrich.Tenant, who auth.Principal, r *http.Request) (*enrich.Document, error)
 
-// reads is the endpoint of whoever may read conversations.
-func (s *Server) reads(f read) endpoint {
+// reads is the endpoint that answers a document.
+func (s *Server) reads(a action, f read) endpoint {
 	return func(x *exchange, r *http.Request) error {
-		if !x.who.Has(auth.ScopeRead) {
-			return codeInsufficientScope
+		t, err := s.tenant(x)
+		if err != nil {
+			return err
 		}
-		t := s.cfg.Tenants[x.who.TenantID]
-		if t == nil {
-			return fmt.Errorf("gateway: key %q is of an unknown tenant %q", x.who.KeyID, x.who.TenantID)
-		}
-		doc, err := s.ask(r, func(ctx context.Context) (*enrich.Document, error) { return f(ctx, t, x.who, r) })
+		doc, err := s.ask(t, r, func(ctx context.Context) (*enrich.Document, error) { return f(ctx, t, x.who, r) })
 		if err != nil {
 			return err
 		}
 		sendDocument(x, r, doc)
+		s.cfg.Audit.note(x, r, a, doc.Shown)
 		return nil
 	}
 }
 
+// tenant is whose data the caller may ask for.
+func (s *Server) tenant(x *exchange) (*enrich.Tenant, error) {
+	t := s.cfg.Tenants[x.who.TenantID]
+	if t == nil {
+		return nil, fmt.Errorf("gateway: key %q is of an unknown tenant %q", x.who.KeyID, x.who.TenantID)
+	}
+	return t, nil
+}
+
 // ask bounds the asking in number and time. The slot is free again before the
-// answer is sent: a slow reader holds memory, not a slot.
-func (s *Server) ask(r *http.Request, f func(context.Context) (*enrich.Document, error)) (*enrich.Document, error) {
+// answer is sent: a slow reader holds memory, not a slot. What a tenant has
+// too much takes no place from the others.
+func (s *Server) ask(t *enrich.Tenant, r *http.Request, f func(context.Context) (*enrich.Document, error)) (*enrich.Document, error) {
+	own := s.slots[t.ID]
+	defer own.leave()
+	if !own.enter() {
+		return nil, codeOverloaded
+	}
 	defer s.inFlight.Add(-1)
 	if s.inFlight.Add(1) > int64(s.cfg.InFlight) {
 		return nil, codeOverloaded

@@ -46,7 +46,7 @@ func TestUnauthorized(t *testing.T) {
 					if got := a.header.Get("WWW-Authenticate"); got != `Bearer realm="weft"` {
 						t.Errorf("%s %s: WWW-Authenticate %q", method, target, got)
 					}
-					if got := a.header.Get("Vary"); got != "Authorization, Accept-Encoding" {
+					if got := a.header.Get("Vary"); got != "Authorization, Origin, Accept-Encoding" {
 						t.Errorf("%s %s: Vary %q", method, target, got)
 					}
 					if n := h.fake.calls(); n != 0 {

@@ -45,6 +45,7 @@ const (
 	boundKey  = "key-acme-bound"
 	blindKey  = "key-acme-no-read"
 	strayKey  = "key-of-no-tenant"
+	eraseKey  = "key-acme-erase"
 )
 
 // contract is openapi.yaml, and what finds an operation in it.
@@ -85,6 +86,16 @@ type fake struct {
 	mu    sync.Mutex
 	reads []enrich.Request
 	lists []enrich.ListRequest
+
+	erased   []string // tenant and contact
+	eraseErr error
+}
+
+func (f *fake) Erase(_ context.Context, t *enrich.Tenant, contactID string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.erased = append(f.erased, t.ID+" "+contactID)
+	return f.eraseErr
 }
 
 func (f *fake) Conversation(ctx context.Context, t *enrich.Tenant, r enrich.Request) (*enrich.Document, error) {
@@ -104,7 +115,7 @@ func (f *fake) List(ctx context.Context, t *enrich.Tenant, r enrich.ListRequest)
 func (f *fake) calls() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.reads) + len(f.lists)
+	return len(f.reads) + len(f.lists) + len(f.erased)
 }
 
 // seen is one call of Config.Observe.
@@ -138,6 +149,7 @@ func testKeys(t testing.TB) *auth.Keys {
 		{TenantID: "acme", ID: "inbox", SHA256: digest(readKey), Scopes: read},
 		{TenantID: "acme", ID: "finance", SHA256: digest(costsKey), Scopes: []string{auth.ScopeRead, auth.ScopeCosts}},
 		{TenantID: "acme", ID: "bound", SHA256: digest(boundKey), Scopes: read, Workspaces: []string{"w1", "w2"}},
+		{TenantID: "acme", ID: "eraser", SHA256: digest(eraseKey), Scopes: []string{auth.ScopeErase}},
 		{TenantID: "acme", ID: "blind", SHA256: digest(blindKey), Scopes: []string{auth.ScopeCosts}},
 		{TenantID: "nobody", ID: "stray", SHA256: digest(strayKey), Scopes: read},
 	})
@@ -237,7 +249,9 @@ func (h *harness) check(r *http.Request, w *httptest.ResponseRecorder) *answer {
 	a := &answer{status: w.Code, header: w.Result().Header}
 	raw := w.Body.Bytes()
 	a.body = unpack(h.t, a.header.Get("Content-Encoding"), raw)
-	for _, name := range []string{"X-Request-Id", "X-Content-Type-Options"} {
+	for _, name := range []string{
+		"X-Request-Id", "X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy", "Cross-Origin-Resource-Policy", "Content-Security-Policy",
+	} {
 		if a.header.Get(name) == "" {
 			h.t.Errorf("%s %s: %d without %s", r.Method, r.URL.Path, a.status, name)
 		}
@@ -307,13 +321,13 @@ func (h *harness) validateHeaders(r *http.Request, a *answer, headers openapi3.H
 	}
 }
 
-// validateStray judges what no operation describes: 404 and 405 of other paths and OPTIONS.
+// validateStray judges what no operation describes: other paths, other methods and OPTIONS.
 func (h *harness) validateStray(r *http.Request, a *answer) {
 	h.t.Helper()
 	if r.Method == http.MethodOptions && a.status == http.StatusNoContent {
 		return
 	}
-	if !slices.Contains([]int{401, 404, 405}, a.status) {
+	if !slices.Contains([]int{401, 404, 405, 429}, a.status) {
 		h.t.Errorf("%s %s: %d is not in the contract", r.Method, r.URL.Path, a.status)
 		return
 	}

@@ -44,7 +44,7 @@ func TestHeadLength(t *testing.T) {
 	if v := a.header.Values("Content-Length"); a.status != 200 || len(v) > 0 {
 		t.Errorf("%d with Content-Length %q, want 200 without", a.status, v)
 	}
-	if got := a.header.Get("Vary"); got != "Authorization, Accept-Encoding" {
+	if got := a.header.Get("Vary"); got != "Authorization, Origin, Accept-Encoding" {
 		t.Errorf("Vary %q", got)
 	}
 }
@@ -73,8 +73,12 @@ func TestOtherMethods(t *testing.T) {
 				t.Errorf("%s %s: Allow %q", method, path, got)
 			}
 		}
+		label := "OTHER"
+		if method == http.MethodDelete { // is one of ours elsewhere
+			label = method
+		}
 		for _, s := range h.observed {
-			if s != (seen{"", "OTHER", 405}) {
+			if s != (seen{"", label, 405}) {
 				t.Errorf("observed %v", s)
 			}
 		}

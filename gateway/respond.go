@@ -31,10 +31,8 @@ func (s *Server) fail(x *exchange, r *http.Request, err error) {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", `Bearer realm="weft"`)
 	case http.StatusForbidden:
-		h.Set("WWW-Authenticate", `Bearer realm="weft", error="insufficient_scope", scope="conversations:read"`)
-	case http.StatusMethodNotAllowed:
-		h.Set("Allow", allowed)
-	case http.StatusServiceUnavailable:
+		h.Set("WWW-Authenticate", `Bearer realm="weft", error="insufficient_scope", scope="`+string(x.lacks)+`"`)
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		h.Set("Retry-After", strconv.Itoa(seconds(wait)))
 	}
 	sendJSON(x, r, row.status, problem{row.text, row.code, field})

@@ -1,23 +1,33 @@
 package gateway
 
 import (
-	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/gorilla/mux"
+
+	"github.com/weft-gateway/weft/gateway/auth"
 )
 
 const (
 	conversationsPath = "/api/conversations"
-	allowed           = "GET, HEAD, OPTIONS" // everything is a read, so all paths allow the same
+	contactsPath      = "/api/contacts"
 )
 
 // Route is one operation of the public listener.
 type Route struct {
 	Method, Path string // Path is a template, as "/api/conversations/{id}"
+	Policy       Policy
 }
+
+// Policy says who may use a route: anybody, or whoever carries a scope. The
+// zero Policy is no decision at all, and [New] refuses a route that has it.
+type Policy string
+
+// Public is the policy of what has no secrets. Every other policy is a scope.
+const Public Policy = "public"
 
 // routes is the whole surface. A path is matched decoded and as it came:
 // SkipClean, since mux otherwise redirects "/api/conversations/.." elsewhere.
@@ -25,38 +35,71 @@ type Route struct {
 // malformed id meets the handler that answers it as an unknown one.
 func (s *Server) routes(docs explorer) *mux.Router {
 	r := mux.NewRouter().SkipClean(true)
-	get := func(path string, e endpoint) {
-		name := strings.Replace(path, `{id:(?s:.*)}`, "{id}", 1)
-		r.Path(path).Methods(http.MethodGet, http.MethodHead).Handler(s.answer(name, e))
-		r.Path(path).Methods(http.MethodOptions).Handler(s.answer(name, options))
-		s.listed = append(s.listed, Route{http.MethodGet, name}, Route{http.MethodHead, name})
-	}
-	get(conversationsPath, s.reads(s.list))
-	get(conversationsPath+`/{id:(?s:.*)}`, s.reads(s.conversation))
-	get("/openapi.yaml", newFile("application/yaml", s.cfg.OpenAPI).send)
-	get("/docs", docs.page.send)
-	get("/docs/{asset}", docs.asset)
-	get("/livez", livez)
-	get("/readyz", s.readyz)
+	get := func(path string, p Policy, e endpoint) { s.add(r, path, p, e, http.MethodGet, http.MethodHead) }
+	get(conversationsPath, auth.ScopeRead, s.reads(actionList, s.list))
+	get(conversationsPath+`/{id:(?s:.*)}`, auth.ScopeRead, s.reads(actionRead, s.conversation))
+	s.add(r, contactsPath+`/{id:(?s:.*)}/cache`, auth.ScopeErase, s.erase, http.MethodDelete)
+	get("/openapi.yaml", Public, newFile("application/yaml", s.cfg.OpenAPI).send)
+	get("/docs", Public, docs.page.send)
+	get("/docs/{asset}", Public, docs.asset)
+	get("/livez", Public, livez)
+	get("/readyz", Public, s.readyz)
 	return r
+}
+
+// add registers what a path answers to each method: the endpoint, behind the
+// policy, to those that are given; what may be done here to OPTIONS; and a
+// refusal to all others.
+func (s *Server) add(r *mux.Router, path string, p Policy, e endpoint, methods ...string) {
+	name := strings.Replace(path, `{id:(?s:.*)}`, "{id}", 1)
+	allow := strings.Join(append(slices.Clone(methods), http.MethodOptions), ", ")
+	r.Path(path).Methods(methods...).Handler(s.answer(name, admit(p, e)))
+	r.Path(path).Methods(http.MethodOptions).Handler(s.answer(name, s.options(p, allow)))
+	r.Path(path).Handler(s.answer("", func(x *exchange, _ *http.Request) error {
+		x.Header().Set("Allow", allow)
+		return codeMethodNotAllowed
+	}))
+	for _, m := range methods {
+		s.listed = append(s.listed, Route{m, name, p})
+	}
+}
+
+// admit lets nobody through to an endpoint whom its policy does not name.
+func admit(p Policy, e endpoint) endpoint {
+	if p == Public {
+		return e
+	}
+	return func(x *exchange, r *http.Request) error {
+		if !x.who.Has(string(p)) {
+			x.lacks = p
+			return codeInsufficientScope
+		}
+		return e(x, r)
+	}
 }
 
 // Routes lists the operations. OPTIONS, which every path has, is left out.
 func (s *Server) Routes() []Route { return slices.Clone(s.listed) }
+
+// undecided names a route that nobody has decided about who may use it.
+func (s *Server) undecided() error {
+	for _, r := range s.listed {
+		if r.Policy == "" {
+			return fmt.Errorf("gateway: %s %s has no policy", r.Method, r.Path)
+		}
+	}
+	return nil
+}
 
 // match finds the handler. It does what the router's own ServeHTTP does, but
 // leaves the request alone: that one copies it twice, to hang variables and the
 // route on its context, and nobody here reads them there.
 func (s *Server) match(r *http.Request) http.Handler {
 	var m mux.RouteMatch
-	switch {
-	case s.router.Match(r, &m):
+	if s.router.Match(r, &m) {
 		return m.Handler
-	case errors.Is(m.MatchErr, mux.ErrMethodMismatch):
-		return s.answer("", refuse(codeMethodNotAllowed))
-	default:
-		return s.answer("", refuse(codeNotFound))
 	}
+	return s.answer("", refuse(codeNotFound))
 }
 
 // endpoint answers one request, or says why it cannot.
@@ -77,9 +120,15 @@ func refuse(c code) endpoint {
 	return func(*exchange, *http.Request) error { return c }
 }
 
-// options answers what may be done with a path: the same for all, key or no key.
-func options(x *exchange, _ *http.Request) error {
-	x.Header().Set("Allow", allowed)
-	x.WriteHeader(http.StatusNoContent)
-	return nil
+// options answers what may be done with a path: the same for all, key or no
+// key. A browser asks it before it sends a page's request to another origin.
+func (s *Server) options(p Policy, allow string) endpoint {
+	return func(x *exchange, r *http.Request) error {
+		x.Header().Set("Allow", allow)
+		if p != Public {
+			s.origins.preflight(x, r, allow)
+		}
+		x.WriteHeader(http.StatusNoContent)
+		return nil
+	}
 }

@@ -79,6 +79,14 @@ type Guarded interface {
 	Tripped(op Op) (bool, time.Duration)
 }
 
+// Metered is a connector whose source gives each tenant a quota.
+type Metered interface {
+	// Limited returns how long the source wants to be left alone by this
+	// tenant: a call would be refused, so that whoever has a copy takes it.
+	// 0: calls can be made. Asking changes nothing.
+	Limited() time.Duration
+}
+
 // MaxBatch is the most ids or values in one call of a [CRM].
 const MaxBatch = 100
 

@@ -32,6 +32,6 @@ func TestCheckRefuses(t *testing.T) {
 		t.Fatalf("got %T %v, want a configError", err, err)
 	}
 	if got := strings.Count(err.Error(), "is not set"); got != 3 || out.Len() != 0 {
-		t.Errorf("%d variables are reported, want 3; output %q, want none\n%v", got, out.String(), err)
+		t.Errorf("%d variables are reported, want 4; output %q, want none\n%v", got, out.String(), err)
 	}
 }

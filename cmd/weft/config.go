@@ -1,6 +1,9 @@
 package main
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Config is the understood configuration: every value is there, defaults
 // included, and has been checked. The yaml tags give the names in the file.
@@ -10,7 +13,16 @@ type Config struct {
 	Redis     Redis     `yaml:"redis"`
 	Deadlines Deadlines `yaml:"deadlines"`
 	Cache     Cache     `yaml:"cache"`
-	Tenants   []Tenant  `yaml:"tenants"` // at least one
+	Audit     Audit     `yaml:"audit,omitempty"`
+	Limits    Limits    `yaml:"limits"`
+	HSTS      bool      `yaml:"hsts,omitempty"` // tell browsers to use TLS only
+
+	// AllowAddresses are those that sources may have although they are
+	// link-local or the like; none: no such address.
+	AllowAddresses []netip.Prefix `yaml:"allow_addresses,flow,omitempty"`
+
+	Issuers []Issuer `yaml:"issuers,omitempty"` // whose tokens are accepted; none: API keys alone
+	Tenants []Tenant `yaml:"tenants"`           // at least one
 }
 
 // Ops is the listener for those who run the gateway.
@@ -39,6 +51,9 @@ type Cache struct {
 	Account      Policy   `yaml:"account"`
 	Conversation Policy   `yaml:"conversation"` // messages and attention items too
 	Link         Policy   `yaml:"link"`
+
+	// Encryption keys for Redis: the first writes, all read; none: in the clear.
+	Encryption []EncryptionKey `yaml:"encryption,omitempty"`
 }
 
 // Policy is how long one kind of record is kept, counted from when its source
@@ -56,11 +71,13 @@ type Tenant struct {
 	Workspace   string          `yaml:"workspace,omitempty"`  // default workspace; "": the store's, else one derived from the tenant
 	Workspaces  []WorkspaceRule `yaml:"workspaces,omitempty"` // exceptions from the default
 	Channels    []ChannelRule   `yaml:"channels,omitempty"`   // fixed channel ids; none: derived ones
-	Keys        []Key           `yaml:"keys"`                 // at least one
+	Keys        []Key           `yaml:"keys,omitempty"`       // at least one, where no issuer's tokens are the tenant's
 	Store       Source          `yaml:"store"`
-	CRM         *Source         `yaml:"crm,omitempty"`          // nil: contacts and accounts stay unlinked
+	CRM         *Source         `yaml:"crm,omitempty"` // nil: contacts and accounts stay unlinked
+	Limits      TenantLimits    `yaml:"limits,flow"`
 	Link        []LinkRule      `yaml:"link,flow,omitempty"`    // in the order in which they are tried
 	Hide        []string        `yaml:"hide,flow,omitempty"`    // fields of the document that this tenant does not show
+	CORS        []string        `yaml:"cors,flow,omitempty"`    // origins of web pages that may read the answers; none: no page of another origin
 	PhoneRegion string          `yaml:"phone_region,omitempty"` // country of numbers without a country code; "": they are not read
 }
 
@@ -84,10 +101,12 @@ type ChannelRule struct {
 
 // Key is an API key, known by its hash alone.
 type Key struct {
-	ID         string   `yaml:"id"`
-	SHA256     string   `yaml:"sha256"`                    // of the whole key, 64 lower-case hex digits
-	Scopes     []string `yaml:"scopes,flow,omitempty"`     // none for a key of the ops listener
-	Workspaces []string `yaml:"workspaces,flow,omitempty"` // what the key may see; none: all of the tenant
+	ID         string    `yaml:"id"`
+	SHA256     string    `yaml:"sha256"`                    // of the whole key, 64 lower-case hex digits
+	Scopes     []string  `yaml:"scopes,flow,omitempty"`     // none for a key of the ops listener
+	Workspaces []string  `yaml:"workspaces,flow,omitempty"` // what the key may see; none: all of the tenant
+	Expires    time.Time `yaml:"expires,omitempty"`         // from then on it is refused; zero: never
+	Limits     RateLimit `yaml:"limits,flow,omitempty"`
 }
 
 // Source is a system that the gateway reads.
@@ -97,6 +116,7 @@ type Source struct {
 	Token    string `yaml:"token"`
 	Timezone string `yaml:"timezone,omitempty"` // of times without a zone; only kind autocalls
 	InFlight int    `yaml:"in_flight"`          // calls at once, over all tenants of the URL
+	Share    int    `yaml:"share"`              // of them, this tenant's
 
 	// The rest is for kind rest alone and empty for others.
 

@@ -19,6 +19,7 @@ func defaultConfig() Config {
 			Conversation: Policy{Fresh: 2 * time.Second, Stale: day},
 			Link:         Policy{Fresh: 10 * time.Minute, Stale: 7 * day, Missing: time.Minute},
 		},
+		Limits: Limits{Tenant: TenantLimits{InFlight: 256}},
 	}
 }
 
@@ -34,6 +35,41 @@ func (c *Config) complete() {
 			t.CRM.complete()
 		}
 	}
+	for i := range c.Issuers {
+		c.Issuers[i].complete()
+	}
+	c.completeLimits()
+	c.completeShares()
+}
+
+// completeShares gives each tenant half of the calls at once of a source that
+// it shares with others.
+func (c *Config) completeShares() {
+	type host struct{ kind, url string }
+	tenants := make(map[host]int)
+	for _, s := range c.sources() {
+		tenants[host{s.Kind, s.URL}]++
+	}
+	for _, s := range c.sources() {
+		switch {
+		case s.Share > 0:
+		case tenants[host{s.Kind, s.URL}] > 1:
+			s.Share = max(s.InFlight/2, 1)
+		default:
+			s.Share = s.InFlight
+		}
+	}
+}
+
+func (c *Config) sources() []*Source {
+	var all []*Source
+	for i := range c.Tenants {
+		all = append(all, &c.Tenants[i].Store)
+		if c.Tenants[i].CRM != nil {
+			all = append(all, c.Tenants[i].CRM)
+		}
+	}
+	return all
 }
 
 // complete fills in the defaults of the source's kind.

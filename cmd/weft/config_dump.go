@@ -24,6 +24,7 @@ func (c Config) dump(w io.Writer) error {
 func (c Config) masked() Config {
 	c.Redis.URL = maskRedisURL(c.Redis.URL)
 	c.Ops.Keys = maskKeys(c.Ops.Keys)
+	c.Cache.Encryption = maskEncryption(c.Cache.Encryption)
 	c.Tenants = slices.Clone(c.Tenants)
 	for i := range c.Tenants {
 		t := &c.Tenants[i]

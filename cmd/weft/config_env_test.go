@@ -81,6 +81,7 @@ func TestOverride(t *testing.T) {
 		"WEFT_CACHE_ACCOUNT_FRESH": "4s", "WEFT_CACHE_ACCOUNT_STALE": "5s", "WEFT_CACHE_ACCOUNT_MISSING": "6s",
 		"WEFT_CACHE_LINK_FRESH": "7s", "WEFT_CACHE_LINK_STALE": "8s", "WEFT_CACHE_LINK_MISSING": "9s",
 		"WEFT_CACHE_CONVERSATION_FRESH": "10s", "WEFT_CACHE_CONVERSATION_STALE": "11s",
+		"WEFT_HSTS": "true", "WEFT_LIMITS_TENANT_IN_FLIGHT": "15",
 		"WEFT_TENANTS": "ignored",
 	}
 	got, err := parseConfig("weft.yaml", broken(t, "", ""), from(vars))
@@ -99,6 +100,8 @@ func TestOverride(t *testing.T) {
 			Conversation: Policy{10 * time.Second, 11 * time.Second, 0},
 			Link:         Policy{7 * time.Second, 8 * time.Second, 9 * time.Second},
 		},
+		Limits: Limits{Tenant: TenantLimits{InFlight: 15}},
+		HSTS:   true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)

@@ -60,7 +60,7 @@ type edit struct{ name, from, to, want string }
 
 func TestRefused(t *testing.T) {
 	for group, edits := range map[string][]edit{
-		"form": formEdits(), "value": valueEdits(), "tenant": tenantEdits(), "source": sourceEdits(), "variable": variableEdits(),
+		"form": formEdits(), "value": valueEdits(), "tenant": tenantEdits(), "source": sourceEdits(), "limit": limitEdits(), "issuer": issuerEdits(), "privacy": privacyEdits(), "variable": variableEdits(),
 	} {
 		for _, tt := range edits {
 			t.Run(group+"/"+tt.name, func(t *testing.T) {
@@ -89,12 +89,12 @@ func formEdits() []edit {
 		{"not YAML in a block", "    link: [", "   link: [", "weft.yaml:10: is not YAML: did not find expected '-' indicator"},
 		{"not UTF-8", "# more", "# \xff", "weft.yaml: is not YAML"},
 		{"unknown anchor", "redis: {url: \"\"}", "redis: *T0KEN", "weft.yaml: is not YAML"},
-		{"unknown key", "memory:", "memry: 1\n  memory:", "weft.yaml:6: cache.memry: unknown key; want one of account, contact, conversation, link, memory"},
-		{"unknown key at the top", "redis:", "redys:", "weft.yaml:3: redys: unknown key; want one of cache, deadlines, listen, ops, redis, tenants"},
+		{"unknown key", "memory:", "memry: 1\n  memory:", "weft.yaml:6: cache.memry: unknown key; want one of account, contact, conversation, encryption, link, memory"},
+		{"unknown key at the top", "redis:", "redys:", "weft.yaml:3: redys: unknown key; want one of allow_addresses, audit, cache, deadlines, hsts, issuers, limits, listen, ops, redis, tenants"},
 		{"key that holds a token", `token: "T0KEN"}`, `token:T0KEN}`, `weft.yaml:14: tenants[0].store.token: is missing
-weft.yaml:14: tenants[0].store.token…: unknown key; want one of account_fields, contact_fields, envelope, in_flight, kind, params, paths, timezone, token, url`},
-		{"key that is a token", `token: "T0KEN"}`, `token: "T0KEN", abcdefghijklmnopqrstuvwxyz: }`, "weft.yaml:14: tenants[0].store.abcdefghijklmnopqrst…: unknown key; want one of account_fields, contact_fields, envelope, in_flight, kind, params, paths, timezone, token, url"},
-		{"key that is a list", "redis:", "? [T0KEN]\n:", "weft.yaml:3: …: unknown key; want one of cache, deadlines, listen, ops, redis, tenants"},
+weft.yaml:14: tenants[0].store.token…: unknown key; want one of account_fields, contact_fields, envelope, in_flight, kind, params, paths, share, timezone, token, url`},
+		{"key that is a token", `token: "T0KEN"}`, `token: "T0KEN", abcdefghijklmnopqrstuvwxyz: }`, "weft.yaml:14: tenants[0].store.abcdefghijklmnopqrst…: unknown key; want one of account_fields, contact_fields, envelope, in_flight, kind, params, paths, share, timezone, token, url"},
+		{"key that is a list", "redis:", "? [T0KEN]\n:", "weft.yaml:3: …: unknown key; want one of allow_addresses, audit, cache, deadlines, hsts, issuers, limits, listen, ops, redis, tenants"},
 		{"duplicate key", "    # more", "    id: other", "weft.yaml:17: tenants[0].id: is there twice, first on line 10"},
 		{"alias", `redis: {url: ""}`, "redis: &a {url: \"\"}\ncache: *a\n#", "weft.yaml:4: cache: aliases are not supported\nweft.yaml:7: cache: is there twice, first on line 4"},
 		{"tag", "request: 3s", "request: !!binary M3M=", "weft.yaml:4: deadlines.request: tags are not supported"},
@@ -131,6 +131,9 @@ func valueEdits() []edit {
 		{"redis not below request", "redis: 50ms", "redis: 3s", "weft.yaml:4: deadlines.redis: must be below deadlines.request, 3s"},
 		{"store above what a breaker sees", "store: 1s", "store: 16s", "weft.yaml:4: deadlines.store: want a duration from 1ms to 15s"},
 		{"request that leaves nothing", "request: 3s, store: 1s, crm: 1s, redis: 50ms", "request: 20ms, store: 1ms, crm: 1ms, redis: 1ms", "weft.yaml:4: deadlines.request: must be above 20ms, which is kept back to write the answer"},
+		{"hsts", "listen: 127", "hsts: yes\nlisten: 127", "weft.yaml:1: hsts: want true or false"},
+		{"addresses that are one address", "listen: 127", "allow_addresses: [169.254.169.254]\nlisten: 127", "weft.yaml:1: allow_addresses[0]: want a range of addresses such as 169.254.10.0/24"},
+		{"addresses that begin within their range", "listen: 127", "allow_addresses: [169.254.1.0/16]\nlisten: 127", "weft.yaml:1: allow_addresses[0]: want a range of addresses such as 169.254.10.0/24"},
 		{"redis scheme", `url: ""`, `url: "http://u:T0KEN@host"`, "weft.yaml:3: redis.url: want redis://, rediss://, unix://, or redis or rediss with +sentinel or +cluster, and no unknown parameter"},
 		{"redis mode", `url: ""`, `url: "redis+ring://host"`, "weft.yaml:3: redis.url: want redis://, rediss://, unix://, or redis or rediss with +sentinel or +cluster, and no unknown parameter"},
 		{"redis parameter", `url: ""`, `url: "redis+cluster://host?passwort=T0KEN"`, "weft.yaml:3: redis.url: want redis://, rediss://, unix://, or redis or rediss with +sentinel or +cluster, and no unknown parameter"},

@@ -11,6 +11,8 @@ import (
 	_ "time/tzdata" // zone names mean the same on machines without a zone database
 
 	"github.com/nyaruka/phonenumbers"
+
+	"github.com/weft-gateway/weft/gateway/auth"
 )
 
 // text is any value but an empty one.
@@ -50,7 +52,7 @@ func oneOf(dst *string, words ...string) scalar {
 
 // scope is a right of a tenant's key. Those of the ops listener are none.
 func scope(dst *string) scalar {
-	known := oneOf(dst, "conversations:read", "costs:read")
+	known := oneOf(dst, auth.Scopes()...)
 	return func(s string) error {
 		if strings.HasPrefix(s, "ops:") {
 			return errors.New("a tenant's key cannot have an ops scope; such a key belongs under ops.keys")
@@ -102,6 +104,21 @@ func duration(dst *time.Duration, most time.Duration) scalar {
 	}
 }
 
+// instant is a point in time. A date is where that day begins, in UTC.
+func instant(dst *time.Time) scalar {
+	return func(s string) error {
+		t, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			t, err = time.Parse(time.DateOnly, s)
+		}
+		if err != nil {
+			return errors.New("want a date or a time such as 2027-01-31 or 2027-01-31T18:00:00+01:00")
+		}
+		*dst = t.UTC()
+		return nil
+	}
+}
+
 // between is a whole number in a range.
 func between(dst *int, least, most int) scalar {
 	return func(s string) error {
@@ -110,6 +127,17 @@ func between(dst *int, least, most int) scalar {
 			return fmt.Errorf("want a whole number from %d to %d", least, most)
 		}
 		*dst = n
+		return nil
+	}
+}
+
+// boolean is true or false, in the words of YAML 1.2.
+func boolean(dst *bool) scalar {
+	return func(s string) error {
+		if s != "true" && s != "false" {
+			return errors.New("want true or false")
+		}
+		*dst = s == "true"
 		return nil
 	}
 }

@@ -44,8 +44,15 @@ func (c *Config) shape() fields {
 			"account":      c.Cache.Account.shape("fresh", "stale", "missing"),
 			"conversation": c.Cache.Conversation.shape("fresh", "stale"),
 			"link":         c.Cache.Link.shape("fresh", "stale", "missing"),
+			"encryption":   listOf(&c.Cache.Encryption, (*EncryptionKey).shape),
 		},
+		"audit":   fields{"file": text(&c.Audit.File), "hash": boolean(&c.Audit.Hash)},
+		"limits":  fields{"tenant": c.Limits.Tenant.shape(), "key": c.Limits.Key.shape()},
+		"issuers": listOf(&c.Issuers, (*Issuer).shape),
 		"tenants": required{listOf(&c.Tenants, (*Tenant).shape)},
+
+		"hsts":            boolean(&c.HSTS),
+		"allow_addresses": listOf(&c.AllowAddresses, addressRange),
 	}
 }
 
@@ -66,11 +73,13 @@ func (t *Tenant) shape() fields {
 		"workspace":    identifier(&t.Workspace),
 		"workspaces":   listOf(&t.Workspaces, (*WorkspaceRule).shape),
 		"channels":     listOf(&t.Channels, (*ChannelRule).shape),
-		"keys":         required{listOf(&t.Keys, (*Key).shape)},
+		"keys":         listOf(&t.Keys, (*Key).shape),
 		"store":        required{t.Store.shape(kindAutocalls, kindNative)},
 		"crm":          optional(func() shape { t.CRM = new(Source); return t.CRM.shape(kindREST) }),
+		"limits":       t.Limits.shape(),
 		"link":         listOf(&t.Link, (*LinkRule).shape),
 		"hide":         listOf(&t.Hide, func(s *string) scalar { return oneOf(s, "functionCalls", "variables") }),
+		"cors":         listOf(&t.CORS, origin),
 		"phone_region": region(&t.PhoneRegion),
 	}
 }
@@ -101,6 +110,8 @@ func (k *Key) shape() fields {
 		"sha256":     required{digest(&k.SHA256)},
 		"scopes":     required{listOf(&k.Scopes, scope)},
 		"workspaces": listOf(&k.Workspaces, identifier),
+		"expires":    instant(&k.Expires),
+		"limits":     k.Limits.shape(),
 	}
 }
 
@@ -118,7 +129,8 @@ func (s *Source) shape(kinds ...string) fields {
 		"url":       required{baseURL(&s.URL)},
 		"token":     required{token(&s.Token)},
 		"timezone":  timezone(&s.Timezone),
-		"in_flight": between(&s.InFlight, minInFlight, 1024),
+		"in_flight": between(&s.InFlight, minInFlight, maxInFlight),
+		"share":     between(&s.Share, 1, maxInFlight),
 		"envelope":  dotted(&s.Envelope),
 		"paths": fields{
 			"contacts": relativePath(&s.Paths.Contacts),

@@ -12,6 +12,9 @@ func (s *Source) validate(r *report, path string) {
 			r.fail(join(path, key), "is only for kind %s", kind)
 		}
 	}
+	if s.Share > s.InFlight {
+		r.fail(join(path, "share"), "must not be above in_flight, %d", s.InFlight)
+	}
 	has("timezone", s.Timezone != "", kindAutocalls)
 	has("paths", s.Paths != Paths{}, kindREST)
 	has("params", s.Params != Params{}, kindREST)
@@ -42,6 +45,7 @@ func (c *Config) validateSources(r *report) {
 		if s.Kind == "" || s.URL == "" {
 			return
 		}
+		s.validateAddress(r, path, c.AllowAddresses)
 		h := host{s.Kind, s.URL}
 		if first, ok := hosts[h]; !ok {
 			hosts[h] = hostCap{path, s.InFlight}

@@ -10,6 +10,10 @@ func (t *Tenant) validate(r *report, path string) {
 	if t.CRM != nil {
 		t.CRM.validate(r, join(path, "crm"))
 	}
+	pages := make(map[string]string) // origin -> its path
+	for i, page := range t.CORS {
+		r.unique(pages, page, index(join(path, "cors"), i), "repeats")
+	}
 	hidden := make(map[string]string) // field -> its path
 	for i, field := range t.Hide {
 		r.unique(hidden, field, index(join(path, "hide"), i), "repeats")

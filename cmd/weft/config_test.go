@@ -19,6 +19,8 @@ func secrets(name string) string {
 	switch name {
 	case "REDIS_PASSWORD", "AUTOCALLS_TOKEN", "CRM_TOKEN":
 		return "CANARY-" + name
+	case "WEFT_KEY_2":
+		return "CANARYaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaA="
 	}
 	return ""
 }
@@ -47,7 +49,7 @@ func TestDump(t *testing.T) {
 	if diff := cmp.Diff(string(want), got.String()); diff != "" {
 		t.Errorf("dump (-want +got):\n%s", diff)
 	}
-	for _, secret := range []string{"CANARY", "pa${x$", strings.Repeat("0", 12)} {
+	for _, secret := range []string{"CANARY", "pa${x$", strings.Repeat("0", 12), "MDAw"} {
 		if strings.Contains(got.String(), secret) {
 			t.Errorf("the dump shows %q", secret)
 		}
@@ -87,10 +89,10 @@ func TestDefaults(t *testing.T) {
 		}},
 		Store: Source{
 			Kind: "autocalls", URL: "http://127.0.0.1:9101", Token: "CANARY-AUTOCALLS_TOKEN",
-			Timezone: "UTC", InFlight: 64,
+			Timezone: "UTC", InFlight: 64, Share: 64,
 		},
 		CRM: &Source{
-			Kind: "rest", URL: "http://127.0.0.1:9102", Token: "CANARY-CRM_TOKEN", InFlight: 64,
+			Kind: "rest", URL: "http://127.0.0.1:9102", Token: "CANARY-CRM_TOKEN", InFlight: 64, Share: 64,
 			Paths:    Paths{"contacts", "accounts"},
 			Params:   Params{"ids", "phone", "email", "externalRef"},
 			Envelope: "data",
@@ -101,6 +103,7 @@ func TestDefaults(t *testing.T) {
 			{"variables.email", "email"},
 			{"customer.phone", "phone"},
 		},
+		Limits: TenantLimits{InFlight: 256},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)

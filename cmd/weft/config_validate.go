@@ -19,6 +19,7 @@ func (c *Config) validate(r *report) {
 	c.Cache.Account.validate(r, "cache.account")
 	c.Cache.Conversation.validate(r, "cache.conversation")
 	c.Cache.Link.validate(r, "cache.link")
+	c.validatePrivacy(r)
 
 	ids := make(map[string]string) // tenant id -> path of the tenant
 	for i := range c.Tenants {
@@ -27,7 +28,9 @@ func (c *Config) validate(r *report) {
 		c.Tenants[i].validate(r, path)
 	}
 	c.validateKeys(r)
+	c.validateIssuers(r)
 	c.validateSources(r)
+	c.validateLimits(r)
 }
 
 // sameAddress reports whether two listeners would compete for a port. Port 0

@@ -99,9 +99,13 @@ type installation struct {
 type options struct {
 	redis  string // URL
 	extra  string // more of the configuration file, at its top level
-	hide   string // "hide: [...]" of the first tenant
+	hide   string // "hide: [...]" of the first tenant, or another line of it
+	keys   string // more keys of the first tenant, each a line of six spaces and more
 	box    sandbox.Config
 	before func(*sandbox.Sandbox) // called before the gateway starts, and with it the backfill
+
+	between func(http.Handler) http.Handler // what stands between the gateway and the sandbox; nil: nothing
+	log     io.Writer                       // takes the log, of all levels; nil: errors go to standard error
 }
 
 const (
@@ -116,14 +120,31 @@ func install(t testing.TB, o options) *installation {
 	if o.before != nil {
 		o.before(box)
 	}
-	srv := httptest.NewServer(box.Handler())
+	handler := box.Handler()
+	if o.between != nil {
+		handler = o.between(handler)
+	}
+	srv := httptest.NewServer(handler)
 	t.Cleanup(func() { box.Close(); srv.CloseClientConnections(); srv.Close() })
 	file := filepath.Join(t.TempDir(), "weft.yaml")
 	if err := os.WriteFile(file, []byte(configFor(box, srv.URL, o)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := start(t, "serve", "-config", file, "-listen", "127.0.0.1:0", "-ops-listen", "127.0.0.1:0", "-log-level", "error")
-	m := r.await(t, `serving on (http://\S+), ops on (http://\S+)`)
+	var r *running
+	var public, ops string
+	if o.log != nil {
+		r, public, ops = startLogged(t, file, o.log)
+	} else {
+		r = start(t, "serve", "-config", file, "-listen", "127.0.0.1:0", "-ops-listen", "127.0.0.1:0", "-log-level", "error")
+		m := r.await(t, `serving on (http://\S+), ops on (http://\S+)`)
+		public, ops = m[1], m[2]
+	}
+	return &installation{running: r, box: box, boxURL: srv.URL, public: public, ops: ops, contract: contractOf(t)}
+}
+
+// contractOf reads the contract that answers are held to.
+func contractOf(t testing.TB) routers.Router {
+	t.Helper()
 	doc, err := openapi3.NewLoader().LoadFromFile("../../openapi.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +154,7 @@ func install(t testing.TB, o options) *installation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &installation{running: r, box: box, boxURL: srv.URL, public: m[1], ops: m[2], contract: contract}
+	return contract
 }
 
 func configFor(box *sandbox.Sandbox, url string, o options) string {
@@ -145,6 +166,7 @@ func configFor(box *sandbox.Sandbox, url string, o options) string {
 		if tenant.ID == sandbox.Acme {
 			fmt.Fprintf(&b, "      - {id: inbox, sha256: %s, scopes: [conversations:read]}\n", hash(keyAcme))
 			fmt.Fprintf(&b, "      - {id: billing, sha256: %s, scopes: [conversations:read, costs:read]}\n", hash(keyCosts))
+			b.WriteString(o.keys)
 			fmt.Fprintf(&b, "    link: [external_identifier, variables.crm_contact_id, {variables.email: email}, customer.phone]\n    %s\n", o.hide)
 		} else {
 			fmt.Fprintf(&b, "      - {id: inbox, sha256: %s, scopes: [conversations:read]}\n", hash(keyGlobex))

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // keyBytes is how much chance is in a key.
@@ -20,6 +21,7 @@ func runKey(args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("weft key", flag.ContinueOnError)
 	id := flags.String("id", "", "the key's `name` in the configuration and the log; made up when empty")
 	scopes := flags.String("scopes", "conversations:read", "`scopes` with commas between; empty for a key of the ops listener")
+	expires := flags.String("expires", "", "`date` or time from which on the key is refused; empty: never")
 	if help, err := parseFlags(flags, args, stdout); help || err != nil {
 		return err
 	}
@@ -39,6 +41,14 @@ func runKey(args []string, stdout io.Writer) error {
 			return &usageError{fmt.Errorf("weft key: -scopes: %w", err)}
 		}
 	}
+	if *expires != "" {
+		if err := instant(&k.Expires)(*expires); err != nil {
+			return &usageError{fmt.Errorf("weft key: -expires: %w", err)}
+		}
+		if len(k.Scopes) == 0 {
+			return &usageError{errors.New("weft key: -expires: a key of the ops listener does not expire")}
+		}
+	}
 	return printKey(stdout, secret, k)
 }
 
@@ -55,6 +65,9 @@ func printKey(w io.Writer, secret string, k Key) error {
 	list, scopes := "ops.keys", ""
 	if len(k.Scopes) > 0 {
 		list, scopes = "the tenant's keys", ", scopes: ["+strings.Join(k.Scopes, ", ")+"]"
+	}
+	if !k.Expires.IsZero() {
+		scopes += ", expires: " + k.Expires.Format(time.RFC3339)
 	}
 	_, err := fmt.Fprintf(w, "%s\n\nKeep it: it is not shown again. In the configuration, under %s:\n\n  - {id: %q, sha256: %q%s}\n",
 		secret, list, k.ID, k.SHA256, scopes)

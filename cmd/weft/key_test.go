@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -53,6 +54,18 @@ func TestKey(t *testing.T) {
 	}
 }
 
+func TestKeyExpires(t *testing.T) {
+	var out bytes.Buffer
+	if err := runKey([]string{"-id=guest", "-expires=2027-01-31"}, &out); err != nil {
+		t.Fatal(err)
+	}
+	_, line, _ := strings.Cut(out.String(), "  - ")
+	got, err := readKey(line, false)
+	if want := time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC); err != nil || !got.Expires.Equal(want) {
+		t.Errorf("it expires at %v, %v, want %v", got.Expires, err, want)
+	}
+}
+
 // readKey reads a printed line as the configuration does.
 func readKey(line string, ops bool) (Key, error) {
 	text, from := strings.ReplaceAll(sound, "HASH1", hash1), "{id: inbox, sha256: \"HASH2\", scopes: [conversations:read]}"
@@ -90,8 +103,10 @@ func TestUsage(t *testing.T) {
 		{"unknown flag", check("-verbose"), "weft check: flag provided but not defined: -verbose"},
 		{"argument", check("weft.yaml"), "weft check: takes flags only"},
 		{"key id", key("-id", "a b"), "weft key: -id: want 1 to 64 letters, digits, _ or -"},
-		{"key scope", key("-scopes", "conversations:read,all"), "weft key: -scopes: want one of conversations:read, costs:read"},
+		{"key scope", key("-scopes", "conversations:read,all"), "weft key: -scopes: want one of conversations:read, costs:read, contacts:erase"},
 		{"ops scope", key("-scopes", "ops:all"), "weft key: -scopes: a tenant's key cannot have an ops scope; such a key belongs under ops.keys"},
+		{"end of a key", key("-expires", "soon"), "weft key: -expires: want a date or a time such as 2027-01-31 or 2027-01-31T18:00:00+01:00"},
+		{"end of an ops key", key("-scopes=", "-expires", "2027-01-31"), "weft key: -expires: a key of the ops listener does not expire"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if _, ok := errors.AsType[*usageError](tt.err); !ok || tt.err.Error() != tt.want {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"strconv"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/weft-gateway/weft/cache"
 	"github.com/weft-gateway/weft/enrich"
+	"github.com/weft-gateway/weft/gateway"
 	"github.com/weft-gateway/weft/upstream"
 )
 
@@ -21,6 +23,7 @@ type metrics struct {
 	calls    *prometheus.HistogramVec
 	parts    *prometheus.CounterVec
 	foreigns *prometheus.CounterVec
+	limited  *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -34,12 +37,15 @@ func newMetrics() *metrics {
 		foreigns: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "weft_upstream_foreign_records_total", Help: "Records of another tenant that an upstream answered with, and that were dropped.",
 		}, []string{"upstream"}),
+		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "weft_ratelimit_requests_total", Help: "Requests that were counted against a rate limit, and what it said.",
+		}, []string{"scope", "outcome"}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "weft_build_info", Help: "1, with the version as a label.", ConstLabels: prometheus.Labels{"version": version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.calls, m.parts, m.foreigns, build,
+	m.registry.MustRegister(m.requests, m.calls, m.parts, m.foreigns, m.limited, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -72,6 +78,34 @@ func (m *metrics) inFlight(name string, count func() int) {
 	}, func() float64 { return float64(count()) }))
 }
 
+func (m *metrics) gates(name string, closed func() int) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "weft_upstream_gates_closed", Help: "Tenants whose calls are kept back because their quota of the upstream is used up.",
+		ConstLabels: prometheus.Labels{"upstream": name},
+	}, func() float64 { return float64(closed()) }))
+}
+
+// keysAge publishes how old an issuer's keys are: infinitely, before there are any.
+func (m *metrics) keysAge(issuer string, age func(issuer string) (time.Duration, bool)) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "weft_issuer_keys_age_seconds", Help: "Time since an issuer's keys were read; they are used for a day.",
+		ConstLabels: prometheus.Labels{"issuer": issuer},
+	}, func() float64 {
+		if d, ok := age(issuer); ok {
+			return d.Seconds()
+		}
+		return math.Inf(1)
+	}))
+}
+
+func (m *metrics) limit(scope string, passed bool) {
+	outcome := "allowed"
+	if !passed {
+		outcome = "limited"
+	}
+	m.limited.WithLabelValues(scope, outcome).Inc()
+}
+
 func (m *metrics) part(p enrich.Part, s enrich.State, reason upstream.Kind) {
 	m.parts.WithLabelValues(string(p), string(s), string(reason)).Inc()
 }
@@ -81,6 +115,18 @@ func (m *metrics) foreign(name string) func() {
 }
 
 func (m *metrics) cache(stats func() cache.Stats) { m.registry.MustRegister(&cacheCollector{stats}) }
+
+func (m *metrics) audit(stats func() gateway.AuditStats) {
+	for outcome, count := range map[string]func(gateway.AuditStats) uint64{
+		"written": func(s gateway.AuditStats) uint64 { return s.Written },
+		"dropped": func(s gateway.AuditStats) uint64 { return s.Dropped },
+		"failed":  func(s gateway.AuditStats) uint64 { return s.Failed },
+	} {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "weft_audit_lines_total", Help: "Lines of the audit log, by what became of them.", ConstLabels: prometheus.Labels{"outcome": outcome},
+		}, func() float64 { return float64(count(stats())) }))
+	}
+}
 
 func (m *metrics) backfill(progress func() []enrich.Backfill) {
 	m.registry.MustRegister(&backfillCollector{progress})

@@ -86,6 +86,7 @@ func (s *system) serve(ctx context.Context, ready func(public, ops string)) erro
 	g, ctx := errgroup.WithContext(ctx) // one listener's end is the other's
 	g.Go(func() error { return serveOn(s.public, public) })
 	g.Go(func() error { return serveOn(s.ops, ops) })
+	g.Go(func() error { s.tokens.Run(ctx); return nil })
 	g.Go(func() error { s.backfiller.Run(ctx, s.tenants); return nil })
 	g.Go(func() error { <-ctx.Done(); return s.drain() })
 	ready(public.Addr().String(), ops.Addr().String())

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -32,10 +33,14 @@ type system struct {
 	breakers   *breaker.Set
 	redis      redis.UniversalClient // nil: the memory tier alone
 	cache      *cache.Cache
+	limiter    *cache.Limiter          // nil: nobody has a rate limit
 	hosts      map[string]*client.Host // kind and URL -> host, shared by tenants
 	tenants    []*enrich.Tenant
 	enricher   *enrich.Enricher
 	backfiller *enrich.Backfiller
+	tokens     *auth.Tokens
+	audit      *gateway.Audit // nil: there is no audit log
+	auditFile  *os.File       // nil: it goes elsewhere
 	public     *http.Server
 	ops        *http.Server
 	ready      func() (ready bool, degraded []string) // as both listeners tell it
@@ -57,6 +62,9 @@ func build(cfg Config, log *slog.Logger) (*system, error) {
 	}
 	if err == nil {
 		err = s.buildOps(m)
+	}
+	if err == nil {
+		err = s.buildAudit(m)
 	}
 	if err == nil {
 		err = s.buildPublic(m)
@@ -82,6 +90,7 @@ func (s *system) buildCache() (err error) {
 		RedisDeadline: s.cfg.Deadlines.Redis,
 		Breakers:      s.breakers,
 		MemoryBytes:   uint64(s.cfg.Cache.Memory),
+		Encryption:    s.cfg.Cache.encryptionKeys(),
 		Logger:        s.log,
 	})
 	return err
@@ -146,13 +155,13 @@ func (s *system) store(tc Tenant, m *metrics) (upstream.Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		return autocalls.New(host.Client(src.Token), autocalls.Config{TenantID: tc.ID, Timezone: zone})
+		return autocalls.New(host.ClientWithShare(src.Token, src.Share), autocalls.Config{TenantID: tc.ID, Timezone: zone})
 	case native.Kind:
 		host, err := s.host(src, s.cfg.Deadlines.Store, native.Operations(), m)
 		if err != nil {
 			return nil, err
 		}
-		return native.New(host.Client(src.Token), native.Config{TenantID: tc.ID, Foreign: m.foreign(src.Kind)})
+		return native.New(host.ClientWithShare(src.Token, src.Share), native.Config{TenantID: tc.ID, Foreign: m.foreign(src.Kind)})
 	}
 	return nil, fmt.Errorf("unknown kind %q", src.Kind)
 }
@@ -167,7 +176,7 @@ func (s *system) crm(tc Tenant, m *metrics) (upstream.CRM, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rest.New(host.Client(src.Token), rest.Config{
+	return rest.New(host.ClientWithShare(src.Token, src.Share), rest.Config{
 		TenantID: tc.ID,
 		Paths:    rest.Paths(src.Paths), Params: rest.Params(src.Params), Envelope: src.Envelope,
 		ContactFields: src.ContactFields, AccountFields: src.AccountFields,
@@ -191,7 +200,7 @@ func (s *system) host(src Source, deadline time.Duration, ops []upstream.Op, m *
 	}
 	h, err := client.NewHost(client.HostConfig{
 		Name: name, URL: src.URL, Deadline: deadline, InFlight: src.InFlight,
-		Operations: ops, Breakers: s.breakers, Observe: m.upstream(name),
+		AllowAddresses: s.cfg.AllowAddresses, Operations: ops, Breakers: s.breakers, Observe: m.upstream(name),
 		UserAgent: "weft", Logger: s.log,
 	})
 	if err != nil {
@@ -199,6 +208,7 @@ func (s *system) host(src Source, deadline time.Duration, ops []upstream.Op, m *
 	}
 	s.hosts[key] = h
 	m.inFlight(name, h.InFlight)
+	m.gates(name, h.GatesClosed)
 	return h, nil
 }
 
@@ -218,7 +228,7 @@ func (s *system) buildEnricher(m *metrics) (err error) {
 		Request: s.cfg.Deadlines.Request, Store: s.cfg.Deadlines.Store, CRM: s.cfg.Deadlines.CRM,
 		Conversation: cache.Policy(c.Conversation), Contact: cache.Policy(c.Contact),
 		Account: cache.Policy(c.Account), Link: cache.Policy(c.Link),
-		Observe: m.part, Logger: s.log,
+		Tenants: s.tenants, Observe: m.part, Logger: s.log,
 	})
 	if err != nil {
 		return err
@@ -230,23 +240,26 @@ func (s *system) buildEnricher(m *metrics) (err error) {
 }
 
 func (s *system) buildPublic(m *metrics) error {
-	var keys []auth.Key
-	for _, t := range s.cfg.Tenants {
-		for _, k := range t.Keys {
-			keys = append(keys, auth.Key{TenantID: t.ID, ID: k.ID, SHA256: k.SHA256, Scopes: k.Scopes, Workspaces: k.Workspaces})
-		}
-	}
-	known, err := auth.New(keys)
+	callers, err := s.credentials(m)
 	if err != nil {
 		return err
+	}
+	origins := make(map[string][]string)
+	for _, t := range s.cfg.Tenants {
+		origins[t.ID] = t.CORS
 	}
 	byID := make(map[string]*enrich.Tenant, len(s.tenants))
 	for _, t := range s.tenants {
 		byID[t.ID] = t
 	}
+	limit, inFlight, err := s.limits(m)
+	if err != nil {
+		return err
+	}
 	h, err := gateway.New(gateway.Config{
-		Enricher: s.enricher, Auth: known, Tenants: byID, Deadline: s.cfg.Deadlines.Request,
-		OpenAPI: weft.OpenAPI(), Ready: s.ready, Observe: m.http, Logger: s.log, Version: version(),
+		Enricher: s.enricher, Auth: callers, Tenants: byID, Deadline: s.cfg.Deadlines.Request,
+		Origins: origins, HSTS: s.cfg.HSTS, Limit: limit, TenantInFlight: inFlight,
+		Audit: s.audit, OpenAPI: weft.OpenAPI(), Ready: s.ready, Observe: m.http, Logger: s.log, Version: version(),
 	})
 	if err != nil {
 		return err
@@ -254,6 +267,40 @@ func (s *system) buildPublic(m *metrics) error {
 	s.public = gateway.HTTPServer(s.cfg.Listen, h, s.cfg.Deadlines.Request)
 	s.public.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)
 	return nil
+}
+
+// credentials makes what knows the callers: by API keys, and by issuers' tokens.
+func (s *system) credentials(m *metrics) (*auth.Credentials, error) {
+	var keys []auth.Key
+	var tenants []string
+	for _, t := range s.cfg.Tenants {
+		tenants = append(tenants, t.ID)
+		for _, k := range t.Keys {
+			keys = append(keys, auth.Key{TenantID: t.ID, ID: k.ID, SHA256: k.SHA256, Scopes: k.Scopes, Workspaces: k.Workspaces, Expires: k.Expires})
+			if !k.Expires.IsZero() && time.Now().After(k.Expires) {
+				s.log.Warn("a key has expired", "tenant", t.ID, "key", k.ID)
+			}
+		}
+	}
+	known, err := auth.New(keys)
+	if err != nil {
+		return nil, err
+	}
+	issuers := make([]auth.Issuer, len(s.cfg.Issuers))
+	for n, i := range s.cfg.Issuers {
+		issuers[n] = auth.Issuer(i)
+	}
+	s.tokens, err = auth.NewTokens(auth.TokensConfig{
+		Issuers: issuers, Tenants: tenants, Logger: s.log,
+		Transport: client.NewTransport(len(issuers), auth.MaxLoad, s.cfg.AllowAddresses),
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range issuers {
+		m.keysAge(i.Name, s.tokens.KeysAge)
+	}
+	return auth.NewCredentials(known, s.tokens), nil
 }
 
 func (s *system) buildOps(m *metrics) error {
@@ -274,6 +321,15 @@ func (s *system) buildOps(m *metrics) error {
 
 // close stops what runs in the background, in the reverse order of build.
 func (s *system) close() {
+	if err := s.closeAudit(); err != nil {
+		s.log.Error("the audit log may not be whole", "error", err)
+	}
+	if s.tokens != nil {
+		s.tokens.Close()
+	}
+	if s.limiter != nil {
+		s.limiter.Close()
+	}
 	if s.cache != nil {
 		s.cache.Close()
 	}

@@ -1,9 +1,18 @@
 // Package auth turns a credential into who is asking: the tenant, what may be
 // read, and in which workspaces.
 //
-// A credential is an API key in `Authorization: Bearer KEY`. Only the SHA-256
-// digests of keys are ever held, so that neither the configuration nor a core
-// dump gives a key away. Nothing that a caller sends beside the key counts.
+// A credential is `Authorization: Bearer` with an API key or a JSON Web Token
+// in it. Nothing that a caller sends beside it counts.
+//
+// Of API keys only the SHA-256 digests are ever held, so that neither the
+// configuration nor a core dump gives a key away (auth.go). A token passes these
+// steps, each in a file of its own:
+//
+//  1. One that was verified within the last minute is remembered (memory.go).
+//  2. It is read strictly: no name twice, nothing critical (token.go).
+//  3. Its issuer is found, and its claims are checked (claims.go).
+//  4. Its key is found, or waited for (source.go, load.go, fetch.go, keyset.go).
+//  5. The signature is verified (tokens.go).
 package auth
 
 import (
@@ -21,7 +30,11 @@ import (
 const (
 	ScopeRead  = "conversations:read" // conversations and what belongs to them
 	ScopeCosts = "costs:read"         // what a conversation has cost
+	ScopeErase = "contacts:erase"     // forget a person
 )
+
+// Scopes returns all scopes that a tenant's credential can carry.
+func Scopes() []string { return []string{ScopeRead, ScopeCosts, ScopeErase} }
 
 // opsPrefix begins the scopes of operators, which no tenant's key may carry.
 const opsPrefix = "ops:"
@@ -29,7 +42,7 @@ const opsPrefix = "ops:"
 // Principal is who is asking. Its slices are shared: they are not to be changed.
 type Principal struct {
 	TenantID   string
-	KeyID      string
+	KeyID      string // of an API key its id; of a token "jwt:" and a hash of issuer and subject
 	Scopes     []string
 	Workspaces []string // nil: all of the tenant's
 }
@@ -40,10 +53,11 @@ func (p Principal) Has(scope string) bool { return slices.Contains(p.Scopes, sco
 // Key describes one API key. The key itself is not known here.
 type Key struct {
 	TenantID   string
-	ID         string   // names the key in logs
-	SHA256     string   // of the whole key, 64 lower-case hex digits
-	Scopes     []string // at least one
-	Workspaces []string // empty: all of the tenant's
+	ID         string    // names the key in logs
+	SHA256     string    // of the whole key, 64 lower-case hex digits
+	Scopes     []string  // at least one
+	Workspaces []string  // empty: all of the tenant's
+	Expires    time.Time // from then on it is refused; zero: never
 }
 
 // Keys knows the API keys of all tenants. It is safe for concurrent use.
@@ -55,8 +69,9 @@ type digest = [sha256.Size]byte
 
 // entry repeats the digest, so that the last word is a comparison in constant time.
 type entry struct {
-	digest digest
-	who    Principal
+	digest  digest
+	who     Principal
+	expires time.Time // zero: never
 }
 
 // New returns the Keys that knows all of keys. A key without tenant, id,
@@ -76,26 +91,37 @@ func New(keys []Key) (*Keys, error) {
 			return nil, fmt.Errorf("auth: key %q of tenant %q: there is another like it", key.ID, key.TenantID)
 		}
 		names[n] = true
-		k.known[d] = entry{digest: d, who: key.principal()}
+		k.known[d] = entry{digest: d, who: key.principal(), expires: key.Expires}
 	}
 	return k, nil
 }
 
 // Authenticate returns whose key an Authorization header carries. Which of the
 // possible faults a bad one has is not told: all of them look the same outside.
-// The time is for credentials that expire; an API key does not.
-func (k *Keys) Authenticate(header string, _ time.Time) (Principal, bool) {
+func (k *Keys) Authenticate(header string, now time.Time) (Principal, bool) {
 	token, ok := bearer(header)
 	if !ok {
 		return Principal{}, false
 	}
-	var buf [maxToken]byte // keeps the copy of the key off the heap
-	d := sha256.Sum256(buf[:copy(buf[:], token)])
+	return k.find(digestOf(token), now)
+}
+
+func (k *Keys) find(d digest, now time.Time) (Principal, bool) {
 	e, ok := k.known[d]
-	if !ok || subtle.ConstantTimeCompare(e.digest[:], d[:]) != 1 {
+	switch {
+	case !ok || subtle.ConstantTimeCompare(e.digest[:], d[:]) != 1:
+		return Principal{}, false
+	case !e.expires.IsZero() && !now.Before(e.expires):
 		return Principal{}, false
 	}
 	return e.who, true
+}
+
+// digestOf hashes a credential, and keeps the copy that it takes off the heap
+// where the credential has a usual length.
+func digestOf(token string) digest {
+	var buf [2 << 10]byte
+	return sha256.Sum256(append(buf[:0], token...))
 }
 
 func (k Key) principal() Principal {

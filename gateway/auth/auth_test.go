@@ -85,6 +85,29 @@ func TestLongestToken(t *testing.T) {
 	}
 }
 
+func TestExpires(t *testing.T) {
+	end := time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)
+	keys, err := New([]Key{{TenantID: "t", ID: "k", SHA256: sum("k"), Scopes: []string{ScopeRead}, Expires: end}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		now  time.Time
+		want bool
+	}{
+		"long before": {end.AddDate(-1, 0, 0), true},
+		"just before": {end.Add(-1), true},
+		"then":        {end, false},
+		"after":       {end.AddDate(1, 0, 0), false},
+		"elsewhere":   {end.In(time.FixedZone("", 3600)), false},
+	} {
+		who, ok := keys.Authenticate("Bearer k", tt.now)
+		if ok != tt.want || !ok && who.TenantID != "" {
+			t.Errorf("%s: accepted %t for tenant %q, want %t", name, ok, who.TenantID, tt.want)
+		}
+	}
+}
+
 func TestHas(t *testing.T) {
 	p := Principal{Scopes: []string{ScopeRead}}
 	if !p.Has(ScopeRead) || p.Has(ScopeCosts) || p.Has("") {

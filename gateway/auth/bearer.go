@@ -4,7 +4,7 @@ import "strings"
 
 const (
 	scheme   = "Bearer"
-	maxToken = 512 // bytes
+	maxToken = 8 << 10 // bytes; net/http bounds all headers together at twice that
 )
 
 // bearer returns the token of `Bearer TOKEN`: the scheme in any case, one

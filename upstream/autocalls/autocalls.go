@@ -41,6 +41,7 @@ type Store struct {
 var (
 	_ upstream.Store   = (*Store)(nil)
 	_ upstream.Guarded = (*Store)(nil)
+	_ upstream.Metered = (*Store)(nil)
 )
 
 // New returns the account that c's token opens.
@@ -61,6 +62,9 @@ func New(c *client.Client, cfg Config) (*Store, error) {
 
 // Tripped implements [upstream.Guarded].
 func (s *Store) Tripped(op upstream.Op) (bool, time.Duration) { return s.client.Tripped(op) }
+
+// Limited implements [upstream.Metered].
+func (s *Store) Limited() time.Duration { return s.client.Limited() }
 
 // collectionErr is r.Err for an answer that cannot be "not found": a missing
 // collection is a wrong address.

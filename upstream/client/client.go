@@ -14,16 +14,28 @@ import (
 type Client struct {
 	host *Host
 	auth *string // the Authorization header; behind a pointer, so that no %v prints it
+	line line
 	gate gate
 }
 
-// Client returns a client that sends token as a bearer token; "" sends none.
-func (h *Host) Client(token string) *Client {
-	c := &Client{host: h}
+// Client returns a client that sends token as a bearer token, "" sends none,
+// and has half of the host's calls at once.
+func (h *Host) Client(token string) *Client { return h.ClientWithShare(token, 0) }
+
+// ClientWithShare is Client with at most share calls at once; 0: half of the
+// host's, and at least one.
+func (h *Host) ClientWithShare(token string, share int) *Client {
+	if share <= 0 {
+		share = max(h.cfg.InFlight/2, 1)
+	}
+	c := &Client{host: h, line: line{share: share}}
 	if token != "" {
 		auth := "Bearer " + token
 		c.auth = &auth
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.clients = append(h.clients, c)
 	return c
 }
 
@@ -75,14 +87,20 @@ func (c *Client) get(ctx context.Context, call Call) error {
 	if wait := c.gate.wait(); wait > 0 {
 		return &upstream.Error{Kind: upstream.RateLimited, RetryAfter: wait}
 	}
-	if err := c.host.acquire(ctx); err != nil {
+	// Half a deadline for a place: who waited longer would have no time left
+	// for the call, and make it for nothing.
+	if err := c.host.places.take(ctx, &c.line, c.host.cfg.Deadline/2); err != nil {
 		return err
 	}
-	defer c.host.release()
+	defer c.host.places.give(&c.line)
 	return guard.Do(ctx, func(ctx context.Context) error { return c.fetch(ctx, target, call.Decode) })
 }
 
 // Tripped is [Host.Tripped].
 func (c *Client) Tripped(op upstream.Op) (bool, time.Duration) { return c.host.Tripped(op) }
+
+// Limited returns how long the tenant's quota keeps its calls back; 0: not at
+// all. Asking changes nothing.
+func (c *Client) Limited() time.Duration { return c.gate.wait() }
 
 func control(r rune) bool { return r < ' ' || r == 0x7f }

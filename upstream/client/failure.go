@@ -86,6 +86,9 @@ func dialCause(err error) error {
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return errors.New("the host's name is not known")
 	}
+	if errors.Is(err, errAddress) {
+		return errAddress
+	}
 	return errors.New("no connection")
 }
 

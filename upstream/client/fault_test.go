@@ -274,7 +274,7 @@ func TestHTTP2(t *testing.T) {
 	srv.EnableHTTP2 = true
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
-	own := newTransport(8, time.Second)
+	own := NewTransport(8, time.Second, nil)
 	own.TLSClientConfig = &tls.Config{RootCAs: srv.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}
 	h := newHost(t, srv.URL, func(c *HostConfig) { c.Transport = own })
 	at := func(path string) Call { return Call{Op: upstream.OpContacts, Path: []string{path}} }
@@ -357,7 +357,7 @@ func TestCap(t *testing.T) {
 			now := reached.Add(1)
 			defer reached.Add(-1)
 			most.Store(max(most.Load(), now))
-			time.Sleep(300 * time.Millisecond)
+			time.Sleep(200 * time.Millisecond)
 			return answer(r, 200, "{}"), nil
 		}, func(c *HostConfig) { c.InFlight = 4 })
 		var wg sync.WaitGroup

@@ -40,7 +40,11 @@ func (c *Client) fetch(ctx context.Context, target *url.URL, decode func(Reply) 
 		return unlessEnded(ctx, noAnswer(err))
 	}
 	defer resp.Body.Close()
-	if kind := kindOf(resp.StatusCode); kind != "" {
+	kind := kindOf(resp.StatusCode)
+	if kind != upstream.RateLimited {
+		c.gate.heed(resp.Header)
+	}
+	if kind != "" {
 		return c.turnedAway(resp, kind)
 	}
 	body, failed := c.read(resp)
@@ -75,10 +79,9 @@ func (c *Client) request(ctx context.Context, target *url.URL) *http.Request {
 // closes the gate before anything else can take time.
 func (c *Client) turnedAway(resp *http.Response, kind upstream.Kind) error {
 	e := &upstream.Error{Kind: kind, Status: resp.StatusCode}
-	after := resp.Header.Get("Retry-After")
 	if kind == upstream.RateLimited {
-		e.RetryAfter = c.gate.shut(after)
-	} else if after != "" {
+		e.RetryAfter = c.gate.refused(resp.Header)
+	} else if after := resp.Header.Get("Retry-After"); after != "" {
 		e.RetryAfter = retryAfter(after)
 	}
 	if resp.ContentLength > 0 && resp.ContentLength <= maxDrain {

@@ -1,9 +1,7 @@
 package client
 
 import (
-	"errors"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 )
@@ -15,7 +13,8 @@ const (
 	maxShut = time.Minute
 )
 
-// gate keeps a tenant's calls back after a 429. The zero gate is open.
+// gate keeps a tenant's calls back while its quota is used up: after a 429, or
+// after an answer that says that it was the last one. The zero gate is open.
 type gate struct {
 	mu    sync.Mutex
 	until time.Time
@@ -31,31 +30,30 @@ func (g *gate) wait() time.Duration {
 	return max(time.Until(g.until), 0)
 }
 
-// shut closes the gate for what a Retry-After header says, and returns that.
-// Calls that were out together never shorten one another's wait.
-func (g *gate) shut(header string) time.Duration {
-	d := retryAfter(header)
+// refused closes the gate for what a 429 asks for, and returns that.
+func (g *gate) refused(h http.Header) time.Duration {
+	d := retryAfter(h.Get("Retry-After"))
+	if reset, ok := exhausted(h); ok && h.Get("Retry-After") == "" {
+		d = reset
+	}
+	g.shut(d)
+	return d
+}
+
+// heed closes the gate if an answer says that the next call would be refused.
+func (g *gate) heed(h http.Header) {
+	if d, ok := exhausted(h); ok {
+		g.shut(d)
+	}
+}
+
+// shut closes the gate. Calls that were out together never shorten one
+// another's wait.
+func (g *gate) shut(d time.Duration) {
 	until := time.Now().Add(d)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if until.After(g.until) {
 		g.until = until
 	}
-	return d
-}
-
-// retryAfter reads a Retry-After header: seconds, or an HTTP date. What it
-// cannot read is the shortest wait.
-func retryAfter(header string) time.Duration {
-	if at, err := http.ParseTime(header); err == nil {
-		return min(max(time.Until(at), minShut), maxShut)
-	}
-	seconds, err := strconv.ParseUint(header, 10, 32)
-	switch {
-	case errors.Is(err, strconv.ErrRange):
-		return maxShut
-	case err != nil:
-		return minShut
-	}
-	return min(max(time.Duration(seconds)*time.Second, minShut), maxShut)
 }

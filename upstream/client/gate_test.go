@@ -62,8 +62,8 @@ func TestGate(t *testing.T) {
 func TestGateIsNeverShortened(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g gate
-		g.shut("30")
-		g.shut("2")
+		g.shut(30 * time.Second)
+		g.shut(2 * time.Second)
 		if got := g.wait(); got != 30*time.Second {
 			t.Errorf("wait = %v, want 30 s", got)
 		}

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -52,28 +51,3 @@ func classify(err error) breaker.Outcome {
 	}
 	return breaker.Failure
 }
-
-// acquire takes a place among the host's calls, and waits for one no longer
-// than for an answer.
-func (h *Host) acquire(ctx context.Context) error {
-	select {
-	case h.slots <- struct{}{}:
-		return nil
-	default:
-	}
-	patience := time.NewTimer(h.cfg.Deadline)
-	defer patience.Stop()
-	select {
-	case h.slots <- struct{}{}:
-		return nil
-	case <-patience.C:
-		return upstream.Overloaded
-	case <-ctx.Done():
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return upstream.Overloaded // its time went by in our queue
-		}
-		return upstream.Canceled
-	}
-}
-
-func (h *Host) release() { <-h.slots }

@@ -2,8 +2,9 @@
 //
 // A [Host] is the root URL of a service: its connections, its cap on calls at
 // once and a circuit breaker for each operation, which all tenants share. A
-// [Client] is one tenant's credential on a Host, with the gate that a 429
-// closes for that tenant alone.
+// [Client] is one tenant's credential on a Host, with a share of the calls at
+// once, and with the gate that closes for that tenant alone when its quota is
+// used up.
 //
 // A call goes through, in this order: the gate, the cap, the breaker with the
 // deadline, the request, the bounded read, the status, and the connector's own
@@ -16,8 +17,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/weft-gateway/weft/upstream"
@@ -29,14 +32,17 @@ type HostConfig struct {
 	Name       string        // names the source in errors; breakers are called Name-operation; required
 	URL        string        // the service's root, http or https; a path is kept as a prefix; required
 	Deadline   time.Duration // of each call; three quarters of it are slow, which the breaker counts as failed; required
-	InFlight   int           // calls at once; 0: 64
+	InFlight   int           // calls at once, shared by the clients; 0: 64
 	MaxBody    int64         // bytes of an answer after decompression, at most 1 GiB; 0: 4 MiB
 	Operations []upstream.Op // what may be called; each gets a breaker at once; required
 	Breakers   *breaker.Set  // where the breakers are registered; nil: nowhere
 
-	// Transport makes the calls. nil: one of the host's own, which keeps as
-	// many connections as there may be calls and asks no proxy.
+	// Transport makes the calls. nil: one of [NewTransport].
 	Transport http.RoundTripper
+
+	// AllowAddresses are connected to although [Addressable] would refuse
+	// them. It has no effect on a Transport that is given.
+	AllowAddresses []netip.Prefix
 
 	// Observe is told of each call: "ok", "not_found" or the kind of failure.
 	// nil: nobody is.
@@ -52,7 +58,10 @@ type Host struct {
 	root      *url.URL
 	transport http.RoundTripper
 	breakers  map[upstream.Op]*breaker.Breaker
-	slots     chan struct{} // one element per call that is out
+	places    places
+
+	mu      sync.Mutex
+	clients []*Client // guarded by mu
 }
 
 // NewHost returns a host. No call is made.
@@ -70,10 +79,10 @@ func NewHost(cfg HostConfig) (*Host, error) {
 		root:      root,
 		transport: cfg.Transport,
 		breakers:  make(map[upstream.Op]*breaker.Breaker, len(cfg.Operations)),
-		slots:     make(chan struct{}, cfg.InFlight),
+		places:    places{free: cfg.InFlight},
 	}
 	if h.transport == nil {
-		h.transport = newTransport(cfg.InFlight, cfg.Deadline)
+		h.transport = NewTransport(cfg.InFlight, cfg.Deadline, cfg.AllowAddresses)
 	}
 	for _, op := range cfg.Operations {
 		if h.breakers[op], err = newBreaker(cfg, root, op); err != nil {
@@ -155,4 +164,18 @@ func (h *Host) Tripped(op upstream.Op) (bool, time.Duration) {
 }
 
 // InFlight returns how many calls are out, which is at most HostConfig.InFlight.
-func (h *Host) InFlight() int { return len(h.slots) }
+func (h *Host) InFlight() int { return h.cfg.InFlight - h.places.left() }
+
+// GatesClosed returns how many clients keep their calls back, since their
+// quota is used up.
+func (h *Host) GatesClosed() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := 0
+	for _, c := range h.clients {
+		if c.gate.wait() > 0 {
+			n++
+		}
+	}
+	return n
+}

@@ -44,6 +44,7 @@ var (
 	_ upstream.Reader          = (*Store)(nil)
 	_ upstream.AttentionReader = (*Store)(nil)
 	_ upstream.Guarded         = (*Store)(nil)
+	_ upstream.Metered         = (*Store)(nil)
 )
 
 // New returns the store that c's token opens.
@@ -117,6 +118,9 @@ func (s *Store) Derive(c *upstream.Conversation, _ *upstream.Thread) upstream.De
 
 // Tripped implements [upstream.Guarded].
 func (s *Store) Tripped(op upstream.Op) (bool, time.Duration) { return s.client.Tripped(op) }
+
+// Limited implements [upstream.Metered].
+func (s *Store) Limited() time.Duration { return s.client.Limited() }
 
 // read asks for something of the conversation id and hands the body to decode.
 func read[T any](ctx context.Context, s *Store, op upstream.Op, id string, below []string, decode func(id string, body []byte) (T, error)) (T, error) {

@@ -208,6 +208,26 @@ func TestThread(t *testing.T) {
 	}
 }
 
+// A message need not say whose it is, but what it says is checked.
+func TestThreadOfSomebodyElse(t *testing.T) {
+	for name, tt := range map[string]struct {
+		owner   string
+		kind    upstream.Kind
+		foreign int
+	}{
+		"says nothing":            {``, "", 0},
+		"its own":                 {`,"tenantId":"` + testTenant + `","conversationId":"` + id + `"`, "", 0},
+		"of another tenant":       {`,"tenantId":"t2"`, upstream.WrongRecord, 1},
+		"of another conversation": {`,"tenantId":"` + testTenant + `","conversationId":"c2"`, upstream.WrongRecord, 0},
+	} {
+		s, _, foreign := open(t, say(200, `{"data":[{"id":"m1","role":"user","content":"x"},{"id":"m2","role":"user","content":"y"`+tt.owner+`}]}`))
+		got, err := s.Thread(t.Context(), id)
+		if upstream.KindOf(err) != tt.kind || *foreign != tt.foreign || (err == nil) != (len(got.Messages) == 2) {
+			t.Errorf("%s: %d messages, %d foreign, error %v", name, len(got.Messages), *foreign, err)
+		}
+	}
+}
+
 func TestAttentionItems(t *testing.T) {
 	item := func(changed string) string {
 		return `{"id":"ai1","tenantId":"` + testTenant + `","conversationId":"` + id + `","type":"validation_failed",

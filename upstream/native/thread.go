@@ -15,6 +15,9 @@ type message struct {
 	Content       *string         `json:"content"`
 	CreatedAt     *upstream.Time  `json:"createdAt"`
 	FunctionCalls []*functionCall `json:"functionCalls"`
+
+	TenantID       *string `json:"tenantId"`       // may be absent
+	ConversationID *string `json:"conversationId"` // may be absent
 }
 
 type functionCall struct {
@@ -23,17 +26,26 @@ type functionCall struct {
 	Result    json.RawMessage `json:"result"`
 }
 
-// thread decodes the messages. They are asked for with the tenant's token and
-// name no conversation, so there is nothing to check them against, and the
-// link keys are in the conversation, so there are no hints.
-func (s *Store) thread(_ string, body []byte) (upstream.Thread, error) {
+// thread decodes the messages. They need not say whose they are, since they are
+// asked for with the tenant's token; where they do, it is checked. One that is
+// another tenant's spoils the thread: what is left would be no conversation.
+// The link keys are in the conversation, so there are no hints.
+func (s *Store) thread(id string, body []byte) (upstream.Thread, error) {
 	list, err := data[message](body)
 	if err != nil {
 		return upstream.Thread{}, err
 	}
 	t := upstream.Thread{Messages: make([]upstream.Message, len(list))}
 	for i := range list {
-		if t.Messages[i], err = list[i].message(); err != nil {
+		m := &list[i]
+		switch {
+		case m.TenantID != nil && *m.TenantID != s.tenant:
+			s.foreign()
+			return upstream.Thread{}, upstream.WrongRecord
+		case m.ConversationID != nil && *m.ConversationID != id:
+			return upstream.Thread{}, upstream.WrongRecord
+		}
+		if t.Messages[i], err = m.message(); err != nil {
 			return upstream.Thread{}, err
 		}
 	}

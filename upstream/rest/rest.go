@@ -69,6 +69,7 @@ type CRM struct {
 var (
 	_ upstream.CRM     = (*CRM)(nil)
 	_ upstream.Guarded = (*CRM)(nil)
+	_ upstream.Metered = (*CRM)(nil)
 )
 
 // New returns the CRM that c's token opens.
@@ -101,6 +102,9 @@ func New(c *client.Client, cfg Config) (*CRM, error) {
 
 // Tripped implements [upstream.Guarded].
 func (c *CRM) Tripped(op upstream.Op) (bool, time.Duration) { return c.client.Tripped(op) }
+
+// Limited implements [upstream.Metered].
+func (c *CRM) Limited() time.Duration { return c.client.Limited() }
 
 func (p Params) withDefaults() Params {
 	return Params{

@@ -24,6 +24,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/weft-gateway/weft/upstream"
 )
@@ -113,6 +114,7 @@ func testFaults(t *testing.T, open func(t *testing.T) opened) {
 			checkError(t, o.call(t.Context()), upstream.Timeout)
 		})
 		check("caller gone", testCanceled)
+		check("quota used up", testQuota)
 	}
 }
 
@@ -124,6 +126,25 @@ func testFault(t *testing.T, c opened, o operation, f fault) {
 	}
 	if got := c.tripped(t, o.op); got != f.trips {
 		t.Errorf("breaker open after %d calls: %v, want %v", repeats, got, f.trips)
+	}
+}
+
+// testQuota lets the source refuse a call, and demands that the connector knows
+// for how long, and asks no more.
+func testQuota(t *testing.T, c opened, o operation) {
+	m, ok := c.connector.(upstream.Metered)
+	if !ok {
+		t.Fatal("the connector is not upstream.Metered")
+	}
+	if got := m.Limited(); got != 0 {
+		t.Errorf("limited for %v before any call", got)
+	}
+	c.faults.Set(Answer(http.StatusTooManyRequests, `{"error":"`+canary+`"}`, "Retry-After", "7"))
+	checkError(t, o.call(t.Context()), upstream.RateLimited)
+	c.faults.Calls()
+	checkError(t, o.call(t.Context()), upstream.RateLimited)
+	if got, calls := m.Limited(), len(c.faults.Calls()); got != 7*time.Second || calls != 0 {
+		t.Errorf("limited for %v and %d more calls, want 7 s and none", got, calls)
 	}
 }
 
