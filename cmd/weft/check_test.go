@@ -31,7 +31,7 @@ func TestCheckRefuses(t *testing.T) {
 	if _, ok := errors.AsType[*configError](err); !ok {
 		t.Fatalf("got %T %v, want a configError", err, err)
 	}
-	if got := strings.Count(err.Error(), "is not set"); got != 3 || out.Len() != 0 {
+	if got := strings.Count(err.Error(), "is not set"); got != 4 || out.Len() != 0 {
 		t.Errorf("%d variables are reported, want 4; output %q, want none\n%v", got, out.String(), err)
 	}
 }
