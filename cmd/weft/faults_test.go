@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -87,6 +88,25 @@ func TestCRMFaults(t *testing.T) {
 				t.Errorf("after recovery: %v", d.Enrichment)
 			}
 		})
+	}
+}
+
+// Nothing listens where the CRM should be.
+func TestCRMIsGone(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	in := install(t, options{crm: "http://" + l.Addr().String()})
+	for range 8 {
+		d, _ := in.document(t, keyGlobex, sandbox.ExampleNative)
+		if e := d.Enrichment; e.Contact.Reason != "refused" && e.Contact.Reason != "breaker_open" || e.Messages.State == "unavailable" {
+			t.Errorf("contact %+v, messages %+v", e.Contact, e.Messages)
+		}
+	}
+	if in.breakers(t)["rest-contacts"] != "open" {
+		t.Error("the breaker is not open")
 	}
 }
 
