@@ -165,7 +165,7 @@ func (p *proofs) prove(ctx context.Context, t *Tenant, id string) (map[string]*u
 	go guarded(shown, func() sighting {
 		func() {
 			defer close(read)
-			ctx, cancel := context.WithTimeout(ctx, p.e.cfg.Store+slack)
+			ctx, cancel := context.WithTimeout(ctx, loadTime(p.e.cfg.Store))
 			defer cancel()
 			readErr = upstream.BadResponse // stays if the call panics
 			th, readErr = t.Store.Thread(ctx, id)

@@ -33,8 +33,8 @@ const (
 	// listStale is how long a page may stand in for a store that is down.
 	listStale = time.Hour
 
-	// slack lets a call's own deadline fire before that of the load around it,
-	// so that the reason is the call's.
+	// slack lets what bounds a call end before the load around it does, so that
+	// the reason is the call's.
 	slack = 100 * time.Millisecond
 )
 
@@ -77,7 +77,7 @@ type records struct {
 
 func newRecords(cfg Config) (records, error) {
 	var r records
-	store, crm := cfg.Store+slack, cfg.CRM+slack
+	store, crm := loadTime(cfg.Store), loadTime(cfg.CRM)
 	part := cache.Policy{Fresh: cfg.Conversation.Fresh, Stale: cfg.Conversation.Stale, Missing: unknownFor}
 	row := cache.Policy{Fresh: cfg.Conversation.Fresh, Stale: max(cfg.Conversation.Stale, provenFor), Missing: unknownFor}
 	list := cache.Policy{Fresh: cfg.Conversation.Fresh, Stale: min(cfg.Conversation.Stale, listStale), Missing: unknownFor}
@@ -93,6 +93,10 @@ func newRecords(cfg Config) (records, error) {
 	r.lists, errs[6] = newLoader(cfg, kindList, list, store, encodeJSON[*upstream.Page], decodeJSON[upstream.Page])
 	return r, errors.Join(errs...)
 }
+
+// loadTime is how long a load of one call may take: the call may wait as long
+// again for its place among the source's.
+func loadTime(call time.Duration) time.Duration { return 2*call + slack }
 
 // of returns the loader of the tenant's conversations, and the kind it keeps.
 func (r *records) of(t *Tenant) (*cache.Loader[*upstream.Conversation], string) {

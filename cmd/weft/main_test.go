@@ -27,7 +27,7 @@ func TestCommands(t *testing.T) {
 		{"no such file", "check -config /nonexistent/weft.yaml", 2, "weft.yaml"},
 		{"serve without a file", "serve -config /nonexistent/weft.yaml", 2, "weft.yaml"},
 		{"unknown flag", "serve -port 80", 2, "-port"},
-		{"no such address", "demo -listen 127.0.0.1:1:2", 2, "listen"},
+		{"no such address", "demo -sandbox-listen 127.0.0.1:0 -listen 127.0.0.1:1:2", 2, "listen"},
 		{"flags explained", "serve -h", 0, "-config"},
 	}
 	for _, tt := range tests {
