@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/weft-gateway/weft/upstream"
 )
@@ -54,7 +55,7 @@ func openCursor(tenant string, r *ListRequest) (string, bool) {
 		return "", true
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(r.Cursor)
-	if err != nil || len(raw) <= digestLen {
+	if err != nil || len(raw) <= digestLen || strings.ContainsAny(r.Cursor, "\r\n") { // which the decoder passes over
 		return "", false
 	}
 	store := string(raw[digestLen:])
