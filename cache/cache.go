@@ -168,6 +168,9 @@ func (c *Cache) readRemote(ctx context.Context, keys []Key, names []string) map[
 		if err != nil || r.wrongType {
 			c.remote.discard(keys[i])
 		}
+		if it != nil {
+			it.shared = true
+		}
 		if k.judge(it, now) == Failed {
 			k.counts.redisMisses.Add(1)
 			continue

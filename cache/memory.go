@@ -14,6 +14,7 @@ type item struct {
 	storedAt time.Time     // when the source was asked for it
 	keep     time.Duration // how long after storedAt it may be used at all
 	size     int           // bytes of its JSON
+	shared   bool          // read from Redis: perhaps another replica's, by another clock
 }
 
 // age is never negative: clocks step back, and replicas' clocks differ.

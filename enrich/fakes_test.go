@@ -91,6 +91,18 @@ type rowStore struct {
 	rows    []upstream.Conversation // of the tenant, newest first
 	foreign map[string]bool         // readable, but never listed
 	threads map[string]upstream.Thread
+
+	numbered bool // pages are counted
+}
+
+func (s *rowStore) change(id string, f func(*upstream.Conversation)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.rows {
+		if s.rows[i].ID == id {
+			f(&s.rows[i])
+		}
+	}
 }
 
 func (s *rowStore) Filters() []upstream.Filter {
@@ -115,7 +127,22 @@ func (s *rowStore) List(ctx context.Context, q upstream.ListQuery) (upstream.Pag
 			found = append(found, c)
 		}
 	}
+	if s.numbered {
+		return numberedPage(found, q), nil
+	}
 	return cut(found, q), nil
+}
+
+// numberedPage pages by offset.
+func numberedPage(rows []upstream.Conversation, q upstream.ListQuery) upstream.Page {
+	n, _ := strconv.Atoi(q.Cursor)
+	from := min(len(rows), n*q.PerPage)
+	to := min(len(rows), from+q.PerPage)
+	page := upstream.Page{Rows: slices.Clone(rows[from:to]), Numbered: true, Total: len(rows)}
+	if to < len(rows) {
+		page.Next = strconv.Itoa(n + 1)
+	}
+	return page
 }
 
 // cut pages by the number of the id after which a page begins.
@@ -408,6 +435,7 @@ type document struct {
 	} `json:"enrichment"`
 	took time.Duration
 	tag  string
+	body string
 }
 
 func parse(t testing.TB, d *Document) *document {
@@ -416,7 +444,7 @@ func parse(t testing.TB, d *Document) *document {
 	if err := json.Unmarshal(d.Body, &out); err != nil {
 		t.Fatalf("not JSON: %v\n%s", err, d.Body)
 	}
-	out.took, out.tag = d.Took, d.Tag
+	out.took, out.tag, out.body = d.Took, d.Tag, string(d.Body)
 	return &out
 }
 

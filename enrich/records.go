@@ -20,6 +20,7 @@ const (
 	kindAccount      = "account"
 	kindLink         = "link"
 	kindList         = "list"
+	kindPlace        = "place" // where in the list a row is that has no key of its own
 )
 
 const (
@@ -73,6 +74,7 @@ type records struct {
 	accounts      *cache.Loader[*account]
 	links         *cache.Loader[*link]
 	lists         *cache.Loader[*upstream.Page]
+	places        *cache.Loader[*string] // cursors
 }
 
 func newRecords(cfg Config) (records, error) {
@@ -81,7 +83,9 @@ func newRecords(cfg Config) (records, error) {
 	part := cache.Policy{Fresh: cfg.Conversation.Fresh, Stale: cfg.Conversation.Stale, Missing: unknownFor}
 	row := cache.Policy{Fresh: cfg.Conversation.Fresh, Stale: max(cfg.Conversation.Stale, provenFor), Missing: unknownFor}
 	list := cache.Policy{Fresh: cfg.Conversation.Fresh, Stale: min(cfg.Conversation.Stale, listStale), Missing: unknownFor}
-	errs := make([]error, 8)
+	errs := make([]error, 9)
+	forever := cache.Policy{Fresh: provenFor, Stale: provenFor, Missing: unknownFor}
+	r.places, errs[8] = newLoader(cfg, kindPlace, forever, store, encodeJSON[*string], decodeJSON[string])
 	r.conversations, errs[0] = newLoader(cfg, kindConversation, part, store, encodeJSON[*upstream.Conversation], decodeJSON[upstream.Conversation])
 	// Proving a conversation may take several calls: its bound is the request's.
 	r.rows, errs[7] = newLoader(cfg, kindRow, row, cfg.Request-margin, encodeJSON[*upstream.Conversation], decodeJSON[upstream.Conversation])

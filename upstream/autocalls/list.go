@@ -81,6 +81,7 @@ type envelope struct {
 	PrevCursor  json.RawMessage `json:"prev_cursor"`
 	CurrentPage *int            `json:"current_page"`
 	LastPage    *int            `json:"last_page"`
+	Total       int             `json:"total"` // with page numbers
 }
 
 // page decodes the answer to a call that was made with cursor.
@@ -122,6 +123,7 @@ func (e *envelope) cursors(asked string) (p upstream.Page, err error) {
 		}
 	case e.CurrentPage != nil && e.LastPage != nil:
 		current, last := *e.CurrentPage, *e.LastPage
+		p.Numbered, p.Total = true, e.Total
 		if current < 1 || !byNumber && asked != "" || current != max(number, 1) {
 			return p, errors.New("a list that is not at the page asked for")
 		}
