@@ -2,6 +2,7 @@ package enrich
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -20,6 +21,9 @@ func (e *Enricher) List(ctx context.Context, t *Tenant, r ListRequest) (*Documen
 	}
 	res := e.loadPage(ctx, t, upstream.ListQuery{Filters: r.Filters, PerPage: r.PerPage, Cursor: cursor})
 	if err := conversationError(res); err != nil {
+		if f, ok := errors.AsType[*upstream.FilterError](err); ok {
+			return nil, &FieldError{Field: string(f.Filter)}
+		}
 		return nil, waited(err)
 	}
 	list := report(start, t.StoreName, res)

@@ -274,3 +274,11 @@ func failStore(t *testing.T, in *installation, key, id string, dial sandbox.Dial
 		t.Errorf("with a copy: conversation %+v, messages %+v", e.Conversation, e.Messages)
 	}
 }
+
+// What a caller asks wrongly is the caller's to mend, and no fault of the store.
+func TestUnknownType(t *testing.T) {
+	in := install(t, options{})
+	if a := in.get(t, keyAcme, "/api/conversations?type=email"); a.status != http.StatusBadRequest || !strings.Contains(string(a.body), `"field":"type"`) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}

@@ -49,6 +49,9 @@ func (s *Store) List(ctx context.Context, q upstream.ListQuery) (upstream.Page, 
 	})
 }
 
+// types are the kinds of conversation that the server knows; it answers 422 to others.
+func types() []string { return []string{"test", "widget", "whatsapp", "api"} }
+
 // query writes q in the server's words. The filters go along with a cursor,
 // which does not hold them.
 func (s *Store) query(q upstream.ListQuery) (url.Values, error) {
@@ -60,6 +63,9 @@ func (s *Store) query(q upstream.ListQuery) (url.Values, error) {
 				Kind: upstream.UpstreamError, Source: Kind, Op: upstream.OpList,
 				Err: errors.New("no such filter: " + string(f)),
 			}
+		}
+		if f == upstream.FilterType && !slices.Contains(types(), v) {
+			return nil, &upstream.FilterError{Filter: f}
 		}
 		query.Set(string(f), v)
 	}

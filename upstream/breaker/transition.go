@@ -1,6 +1,8 @@
 package breaker
 
 import (
+	"context"
+	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -53,11 +55,14 @@ func (b *Breaker) deliver() {
 }
 
 func (b *Breaker) announce(t Transition) {
-	log := b.log.Info
-	if t.To == Open {
-		log = b.log.Warn
+	level := slog.LevelDebug // a probe, every few seconds for as long as the trouble lasts
+	switch {
+	case t.From == Closed:
+		level = slog.LevelWarn
+	case t.To == Closed:
+		level = slog.LevelInfo
 	}
-	log("breaker changed state",
+	b.log.Log(context.Background(), level, "breaker changed state",
 		"breaker", t.Breaker, "from", string(t.From), "to", string(t.To), "cause", t.Cause)
 	if b.cfg.OnTransition == nil {
 		return
