@@ -32,7 +32,7 @@ func runSandbox(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	fmt.Fprintf(stdout, "weft: sandbox on %s\n\nFor a configuration, under tenants; weft key makes a key:\n\n", box.url)
 	for _, t := range box.Tenants() {
-		fmt.Fprint(stdout, sandboxTenant(box, t))
+		fmt.Fprintf(stdout, "%s", sandboxTenant(box, t))
 	}
 	fmt.Fprintf(stdout, "\ndials: curl -s %[1]s/dials   calls: curl -s %[1]s/calls\n", box.url)
 	<-ctx.Done()

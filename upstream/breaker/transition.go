@@ -1,8 +1,6 @@
 package breaker
 
 import (
-	"context"
-	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -55,14 +53,14 @@ func (b *Breaker) deliver() {
 }
 
 func (b *Breaker) announce(t Transition) {
-	level := slog.LevelDebug // a probe, every few seconds for as long as the trouble lasts
+	log := b.log.Debug // a probe, every few seconds for as long as the trouble lasts
 	switch {
 	case t.From == Closed:
-		level = slog.LevelWarn
+		log = b.log.Warn
 	case t.To == Closed:
-		level = slog.LevelInfo
+		log = b.log.Info
 	}
-	b.log.Log(context.Background(), level, "breaker changed state",
+	log("breaker changed state",
 		"breaker", t.Breaker, "from", string(t.From), "to", string(t.To), "cause", t.Cause)
 	if b.cfg.OnTransition == nil {
 		return

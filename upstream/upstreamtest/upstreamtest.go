@@ -123,7 +123,7 @@ func testFault(t *testing.T, c opened, o operation, f fault) {
 		_ = o.call(t.Context())
 	}
 	// One thread that has grown too large must not take the others away.
-	want := f.trips && !(o.op == upstream.OpThread && f.name == "too large")
+	want := f.trips && (o.op != upstream.OpThread || f.name != "too large")
 	if got := c.tripped(t, o.op); got != want {
 		t.Errorf("breaker open after %d calls: %v, want %v", repeats, got, want)
 	}
