@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -203,7 +204,7 @@ func TestStoreFailures(t *testing.T) {
 		{"refused", sandbox.Dial{Refuse: true}, 503, "store_unavailable", "upstream_error"},
 		{"timeout", sandbox.Dial{Hang: true}, 503, "store_unavailable", "timeout"},
 		{"500", sandbox.Dial{ErrorRate: 1}, 503, "store_unavailable", "upstream_error"},
-		{"429", sandbox.Dial{ErrorRate: 1, Status: 429, RetryAfter: "9"}, 503, "store_busy", "rate_limited"},
+		{"429", sandbox.Dial{ErrorRate: 1, Status: 429, RetryAfter: "50"}, 503, "store_busy", "rate_limited"},
 		{"not JSON", sandbox.Dial{Body: sandbox.BodyHTML}, 502, "store_invalid", "bad_response"},
 		{"too large", sandbox.Dial{Body: sandbox.BodyHuge}, 502, "store_invalid", "bad_response"},
 		{"undocumented 404", sandbox.Dial{Body: sandbox.BodyHTML, ErrorRate: 1, Status: 404}, 502, "store_invalid", "bad_response"},
@@ -252,8 +253,9 @@ func failStore(t *testing.T, in *installation, key, id string, dial sandbox.Dial
 	if a.status != status || !strings.Contains(string(a.body), `"code":"`+code+`"`) {
 		t.Errorf("cold: %d %s", a.status, a.body)
 	}
-	if retry := a.header.Get("Retry-After"); (retry != "") != (status == 503) || dial.RetryAfter != "" && retry != dial.RetryAfter {
-		t.Errorf("cold: Retry-After %q", retry)
+	retry, err := strconv.Atoi(a.header.Get("Retry-After"))
+	if (err == nil) != (status == 503) || dial.RetryAfter != "" && (retry > 50 || retry < 30) { // the backfill may have met it first
+		t.Errorf("cold: Retry-After %d, %v", retry, err)
 	}
 	if n := in.box.CRM().Calls(""); n != 0 {
 		t.Errorf("cold: %d calls of the CRM for a conversation that cannot be shown", n)
