@@ -136,11 +136,8 @@ func TestBackfill(t *testing.T) {
 		for i := range 1200 {
 			w.rows.add(widget(i + 1))
 		}
-		ctx, stop := withCancel(t)
-		b := w.e.Backfiller([]*Tenant{w.row, w.read})
-		finished := make(chan struct{})
-		go func() { b.Run(ctx, []*Tenant{w.row, w.read}); close(finished) }()
-		defer func() { stop(); <-finished }()
+		b, stop := w.backfill(t, w.row, w.read)
+		defer stop()
 
 		if got := w.outcome(t, "conv-1"); got != "unproven" {
 			t.Errorf("before the backfill: %s", got)
@@ -189,11 +186,8 @@ func TestLostRow(t *testing.T) {
 		for i := range 700 {
 			w.rows.add(widget(i + 1))
 		}
-		ctx, stop := withCancel(t)
-		b := w.e.Backfiller([]*Tenant{w.row})
-		finished := make(chan struct{})
-		go func() { b.Run(ctx, []*Tenant{w.row}); close(finished) }()
-		defer func() { stop(); <-finished }()
+		_, stop := w.backfill(t, w.row)
+		defer stop()
 		time.Sleep(15 * time.Second)
 		w.e.records.rows.Drop(w.row.ID, "conv-1")
 		if got := w.outcome(t, "conv-1"); got != "unproven" {
@@ -277,11 +271,8 @@ func TestDeletedAfterBackfill(t *testing.T) {
 		for i := range 300 {
 			w.rows.add(widget(i + 1))
 		}
-		ctx, stop := withCancel(t)
-		b := w.e.Backfiller([]*Tenant{w.row})
-		finished := make(chan struct{})
-		go func() { b.Run(ctx, []*Tenant{w.row}); close(finished) }()
-		defer func() { stop(); <-finished }()
+		b, stop := w.backfill(t, w.row)
+		defer stop()
 		time.Sleep(10 * time.Second)
 		w.ask(t, w.row, "conv-2")
 		w.rows.mu.Lock()
@@ -308,11 +299,8 @@ func TestNumberedPages(t *testing.T) {
 			w.rows.add(widget(i + 1))
 		}
 		w.rows.numbered = true
-		ctx, stop := withCancel(t)
-		b := w.e.Backfiller([]*Tenant{w.row})
-		finished := make(chan struct{})
-		go func() { b.Run(ctx, []*Tenant{w.row}); close(finished) }()
-		defer func() { stop(); <-finished }()
+		b, stop := w.backfill(t, w.row)
+		defer stop()
 		time.Sleep(time.Minute)
 		if p := b.Progress()[0]; p.Complete || p.Rows < 250 {
 			t.Errorf("%+v, want all rows listed and nothing claimed", p)

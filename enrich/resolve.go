@@ -20,6 +20,7 @@ type side struct {
 	remember             string // link key under which to remember the contact's account; "": known already
 
 	link, contact, account Report
+	found                  *contact // nil: there is none to show
 	contactJSON            []byte
 	accountJSON            []byte
 }
@@ -207,8 +208,8 @@ func (r *resolver) contacts(ctx context.Context) {
 		case needed(s):
 			res := byID[s.contactID]
 			s.contact = report(r.start, r.t.CRMName, res)
-			if res.Value != nil {
-				s.contactJSON = res.Value.json
+			if s.found = res.Value; s.found != nil {
+				s.contactJSON = s.found.json
 			}
 		}
 	}
@@ -219,14 +220,12 @@ func (r *resolver) contacts(ctx context.Context) {
 func (r *resolver) adoptAccounts() {
 	for i := range r.sides {
 		s := &r.sides[i]
-		if s.rule == ruleStore || s.contactJSON == nil {
+		if s.rule == ruleStore || s.found == nil {
 			continue
 		}
-		if c, err := decodeContact(s.contactJSON); err == nil {
-			s.accountID, s.accountKnown = c.accountID, true
-			if s.remember != "" {
-				r.e.records.links.Put(r.t.ID, s.remember, &link{ContactID: s.contactID, AccountID: s.accountID})
-			}
+		s.accountID, s.accountKnown = s.found.accountID, true
+		if s.remember != "" {
+			r.e.records.links.Put(r.t.ID, s.remember, &link{ContactID: s.contactID, AccountID: s.accountID})
 		}
 	}
 }

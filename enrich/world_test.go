@@ -1,6 +1,7 @@
 package enrich
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"testing"
@@ -114,4 +115,13 @@ func parse(t testing.TB, d *Document) *document {
 func (d *document) states() []string {
 	e := d.Enrichment
 	return []string{e.Link.State, e.Conversation.State, e.Messages.State, e.Contact.State, e.Account.State, e.AttentionItems.State}
+}
+
+// backfill runs a backfill of the tenants. It is stopped inside the bubble.
+func (w *world) backfill(t *testing.T, tenants ...*Tenant) (*Backfiller, func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	b := w.e.Backfiller(tenants)
+	finished := make(chan struct{})
+	go func() { b.Run(ctx, tenants); close(finished) }()
+	return b, func() { cancel(); <-finished }
 }
