@@ -193,6 +193,9 @@ func (c *Cache) readRemote(ctx context.Context, keys []Key, names []string) map[
 		case err != nil || r.wrongType:
 			c.remote.discard(keys[i])
 		}
+		if it != nil {
+			it.shared = true
+		}
 		if k.judge(it, now) == Failed || !c.adopt(k, keys[i], it, drops) {
 			k.counts.redisMisses.Add(1)
 			continue

@@ -141,6 +141,38 @@ func (x *Index) MarkComplete(ctx context.Context, tenant, walk string, ttl time.
 	return done == 1, nil
 }
 
+// Remove notes that an id is no longer among the tenant's own. If Redis cannot
+// be told, the id stays until the next walk over all of them.
+func (x *Index) Remove(ctx context.Context, tenant, id string) error {
+	if x.local != nil {
+		x.local.remove(tenant, id)
+		return nil
+	}
+	_, err := call(ctx, x.remote.writes, func(ctx context.Context) (int64, error) {
+		return x.remote.client.HDel(ctx, indexKey(tenant), digest(id)).Result()
+	})
+	if err != nil {
+		return fmt.Errorf("cache: index: remove: %w", err)
+	}
+	return nil
+}
+
+// Forget empties the tenant's index, so that a walk over all ids leaves none
+// that the tenant no longer has.
+func (x *Index) Forget(ctx context.Context, tenant string) error {
+	if x.local != nil {
+		x.local.forget(tenant)
+		return nil
+	}
+	_, err := call(ctx, x.remote.writes, func(ctx context.Context) (int64, error) {
+		return x.remote.client.Del(ctx, indexKey(tenant)).Result()
+	})
+	if err != nil {
+		return fmt.Errorf("cache: index: forget: %w", err)
+	}
+	return nil
+}
+
 // addScript sets fields, and gives a key that has no end of life one; a key
 // that has keeps it, since that is how long its completeness may be believed.
 var addScript = redis.NewScript(`

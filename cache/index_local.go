@@ -87,3 +87,19 @@ func (x *localIndex) withdraw(tenant string) {
 	defer x.mu.Unlock()
 	x.of(tenant).complete = time.Time{}
 }
+
+func (x *localIndex) remove(tenant, id string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if t := x.of(tenant); t.members[digest(id)] {
+		delete(t.members, digest(id))
+		x.size--
+	}
+}
+
+func (x *localIndex) forget(tenant string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.size -= len(x.of(tenant).members)
+	delete(x.tenants, tenant)
+}

@@ -2,9 +2,7 @@ package cache
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"net"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -156,9 +154,4 @@ func (c *Cache) clear() {
 	defer c.fence.Unlock()
 	c.drops++
 	c.memory.items.InvalidateAll()
-}
-
-func timedOut(err error) bool {
-	e, ok := errors.AsType[net.Error](err)
-	return ok && e.Timeout()
 }

@@ -37,6 +37,7 @@ type Result[V any] struct {
 	Value    V // set when Loaded, Cached or Stale
 	State    State
 	StoredAt time.Time // when the source was asked, also for an absence; zero when Failed
+	Shared   bool      // it came from Redis: StoredAt may be another replica's time
 	Err      error     // why it is Stale or Failed
 }
 
@@ -225,7 +226,7 @@ func result[V any](id string, a answer) Result[V] {
 	if a.state == Failed {
 		return Result[V]{ID: id, Err: a.err}
 	}
-	r := Result[V]{ID: id, State: a.state, StoredAt: a.item.storedAt, Err: a.err}
+	r := Result[V]{ID: id, State: a.state, StoredAt: a.item.storedAt, Shared: a.item.shared, Err: a.err}
 	r.Value, _ = a.item.value.(V) // nil in an absence
 	return r
 }

@@ -15,6 +15,7 @@ type item struct {
 	checked  time.Time     // when the source, or Redis, last had it so
 	keep     time.Duration // how long after storedAt it may be used at all
 	size     int           // bytes of its JSON
+	shared   bool          // read from Redis: perhaps another replica's, by another clock
 }
 
 // age is never negative: clocks step back, and replicas' clocks differ.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"net"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -87,7 +88,7 @@ func wrongType(err error) bool { return redis.HasErrorPrefix(err, "WRONGTYPE") }
 func reason(err error) string {
 	_, replied := errors.AsType[redis.Error](err)
 	switch {
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), timedOut(err):
 		return "timeout"
 	case redis.IsAuthError(err), redis.IsPermissionError(err):
 		return "denied"
@@ -95,6 +96,11 @@ func reason(err error) string {
 		return "upstream_error"
 	}
 	return "refused"
+}
+
+func timedOut(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
 }
 
 // ready reports whether reads are sent at all, and counts those that are not.

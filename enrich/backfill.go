@@ -20,6 +20,9 @@ const (
 	backfillRetry = 15 * time.Second   // after a failure, or when another replica walks
 	backfillCheck = time.Minute        // between two looks at whether the index is complete
 	indexFor      = 7 * 24 * time.Hour // then all is listed again; rows live longer than this
+
+	backfillNumbered = 24 * time.Hour // between two passes over a list that can never be known to be whole
+	backfillTell     = 60             // pages between two lines of the log
 )
 
 // Backfill tells how far the listing of a tenant's older conversations is.
@@ -82,6 +85,9 @@ func (b *Backfiller) keep(ctx context.Context, t *Tenant) {
 		pause := backfillCheck
 		if done, err := b.pass(ctx, t, log); ctx.Err() != nil {
 			return
+		} else if errors.Is(err, errNumbered) {
+			log.Info("backfill of conversations listed all, but cannot know so: the store counts pages", "again_in", backfillNumbered.String())
+			pause = backfillNumbered
 		} else if err != nil {
 			log.Warn("backfill of conversations paused", "error", err)
 			pause = backfillRetry
@@ -122,11 +128,15 @@ func (b *Backfiller) pass(ctx context.Context, t *Tenant, log *slog.Logger) (boo
 		return errLeaseLost
 	}
 	at, err := b.resume(ctx, t)
+	p := &pass{b: b, t: t, step: step, log: log}
 	if err == nil {
-		at, err = b.down(ctx, t, at, step)
+		at, err = p.down(ctx, at)
 	}
 	if err == nil {
-		err = b.head(ctx, t, step)
+		err = p.head(ctx)
+	}
+	if err == nil && p.numbered {
+		err = errors.Join(errNumbered, b.save(ctx, t, checkpoint{}))
 	}
 	if err == nil {
 		err = b.claim(ctx, t, at)
@@ -142,6 +152,7 @@ func (b *Backfiller) pass(ctx context.Context, t *Tenant, log *slog.Logger) (boo
 var (
 	errEmptied   = errors.New("enrich: the index was emptied during the backfill")
 	errLeaseLost = errors.New("enrich: another replica has taken the backfill over")
+	errNumbered  = errors.New("enrich: a list of numbered pages may have let rows slip by")
 )
 
 // claim marks the index complete. If the index lost what the walk added, the
@@ -185,6 +196,9 @@ func (b *Backfiller) resume(ctx context.Context, t *Tenant) (checkpoint, error) 
 	}
 	if !at.Done {
 		at = checkpoint{}
+		if err := b.e.cfg.Cache.Index().Forget(ctx, t.ID); err != nil {
+			return at, err
+		}
 	}
 	at.Walk = uuid.NewString()
 	if err := b.e.cfg.Cache.Index().Begin(ctx, t.ID, at.Walk); err != nil {
@@ -201,10 +215,21 @@ func (b *Backfiller) save(ctx context.Context, t *Tenant, at checkpoint) error {
 	return b.e.cfg.Cache.SetCheckpoint(ctx, checkpointName(t), string(value), indexFor)
 }
 
+// pass is one walk over what is not known of a tenant's list.
+type pass struct {
+	b        *Backfiller
+	t        *Tenant
+	step     func() error // keeps the lease
+	log      *slog.Logger
+	pages    int
+	numbered bool // the list has numbered pages, more than one
+}
+
 // down walks from the checkpoint to the bottom of the list.
-func (b *Backfiller) down(ctx context.Context, t *Tenant, at checkpoint, step func() error) (checkpoint, error) {
+func (p *pass) down(ctx context.Context, at checkpoint) (checkpoint, error) {
+	b, t := p.b, p.t
 	for !at.Done {
-		page, err := b.page(ctx, t, at.Cursor, step)
+		page, err := p.page(ctx, at.Cursor)
 		if err != nil {
 			return at, err
 		}
@@ -225,10 +250,11 @@ func (b *Backfiller) down(ctx context.Context, t *Tenant, at checkpoint, step fu
 
 // head walks from the top to what the index knows, and adds what lies above
 // it in one go: an id is in the index only if all below it are.
-func (b *Backfiller) head(ctx context.Context, t *Tenant, step func() error) error {
+func (p *pass) head(ctx context.Context) error {
+	b, t := p.b, p.t
 	var ids []string
 	for cursor := ""; ; {
-		page, err := b.page(ctx, t, cursor, step)
+		page, err := p.page(ctx, cursor)
 		if err != nil {
 			return err
 		}
@@ -249,20 +275,25 @@ func (b *Backfiller) head(ctx context.Context, t *Tenant, step func() error) err
 }
 
 // page lists one page at the backfill's pace.
-func (b *Backfiller) page(ctx context.Context, t *Tenant, cursor string, step func() error) (upstream.Page, error) {
+func (p *pass) page(ctx context.Context, cursor string) (upstream.Page, error) {
 	select {
 	case <-ctx.Done():
 		return upstream.Page{}, ctx.Err()
 	case <-time.After(backfillPace):
 	}
-	if err := step(); err != nil {
+	if err := p.step(); err != nil {
 		return upstream.Page{}, err
 	}
-	page, err := b.e.list(ctx, t, upstream.ListQuery{PerPage: upstream.MaxBatch, Cursor: cursor})
-	if err == nil {
-		b.note(t, 1, len(page.Rows), false)
+	page, err := p.b.e.list(ctx, p.t, upstream.ListQuery{PerPage: upstream.MaxBatch, Cursor: cursor})
+	if err != nil {
+		return page, err
 	}
-	return page, err
+	p.b.note(p.t, 1, len(page.Rows), false)
+	p.numbered = p.numbered || page.Numbered && cursor != ""
+	if p.pages++; p.pages%backfillTell == 0 {
+		p.log.Info("backfill of conversations goes on", "pages", p.pages)
+	}
+	return page, nil
 }
 
 func (b *Backfiller) note(t *Tenant, pages, rows int, whole bool) {

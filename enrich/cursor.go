@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/weft-gateway/weft/upstream"
 )
@@ -71,7 +72,7 @@ func openCursor(tenant string, r *ListRequest) (position, bool) {
 		return position{}, true
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(r.Cursor)
-	if err != nil || len(raw) <= digestLen+len(forward) {
+	if err != nil || len(raw) <= digestLen+len(forward) || strings.ContainsAny(r.Cursor, "\r\n") { // which the decoder passes over
 		return position{}, false
 	}
 	text := string(raw[digestLen:])

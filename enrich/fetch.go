@@ -18,14 +18,10 @@ func report[V any](start time.Time, source string, res cache.Result[V]) Report {
 		r.State = Fresh
 	case cache.Cached:
 		r.State = Cached
-		if !res.StoredAt.Before(start) {
+		if !res.Shared && !res.StoredAt.Before(start) {
 			r.State = Fresh
 		}
 	case cache.Stale:
-		if errors.Is(res.Err, errUnlisted) {
-			r.State = Cached
-			break
-		}
 		r.State, r.Reason, r.RetryAfter = Stale, reasonOf(waited(res.Err)), upstream.RetryAfter(res.Err)
 	case cache.Absent:
 		r.State = Missing
@@ -148,6 +144,7 @@ func (e *Enricher) list(ctx context.Context, t *Tenant, q upstream.ListQuery) (u
 	for i := range page.Rows {
 		rows.Put(t.ID, page.Rows[i].ID, &page.Rows[i])
 	}
+	e.proofs.notePlace(t, q, page.Rows)
 	return page, nil
 }
 

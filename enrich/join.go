@@ -87,6 +87,9 @@ func (j *join) run(ctx context.Context) error {
 		cancel()
 		_ = g.Wait() // nothing is said of parts without a conversation
 		ahead.drop()
+		if _, raw := errors.AsType[*upstream.Error](err); !raw && !reader && known.Value == nil {
+			return boundHit(err)
+		}
 		return err
 	}
 	if !early {
@@ -94,7 +97,7 @@ func (j *join) run(ctx context.Context) error {
 	}
 	j.side = j.settle(ctx, ahead)
 	_ = g.Wait() // parts record their outcomes and return nil
-	return j.gone()
+	return j.gone(ctx)
 }
 
 // prefetch brings what Redis has of the conversation into memory in one visit.
@@ -165,12 +168,20 @@ func (j *join) adopt(c *upstream.Conversation) error {
 // gone notices that a conversation known from a list has been deleted since:
 // the store's documented not-found, for this request, about a row that it did
 // not show just now.
-func (j *join) gone() error {
+func (j *join) gone(ctx context.Context) error {
 	if _, ok := j.t.proves(); ok || j.threadReport.State != Missing || j.convReport.State == Fresh {
 		return nil
 	}
-	j.e.records.rows.Drop(j.t.ID, j.r.ID)
+	j.e.forget(ctx, j.t, j.r.ID)
 	return upstream.NotFound
+}
+
+// forget drops what proves that a conversation is the tenant's.
+func (e *Enricher) forget(ctx context.Context, t *Tenant, id string) {
+	e.records.rows.Drop(t.ID, id)
+	if err := e.cfg.Cache.Index().Remove(ctx, t.ID, id); err != nil {
+		e.log.Warn("index of known conversations cannot be written", "tenant", t.ID, "error", err)
+	}
 }
 
 // conversationError is the error that a failed conversation ends the request

@@ -301,6 +301,17 @@ func TestMissingAndUnlinked(t *testing.T) {
 	})
 }
 
+func TestNoCRM(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.read.CRM = nil
+		d := w.ask(t, w.read, "conv-1")
+		if got := d.states(); got[3] != "unlinked" || got[4] != "unlinked" || deref(d.ContactID) != "con-1" || !d.Enrichment.Complete {
+			t.Errorf("states %v, contact %s", got, deref(d.ContactID))
+		}
+	})
+}
+
 func TestHiddenFields(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)

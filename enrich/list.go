@@ -2,8 +2,11 @@ package enrich
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
+
+	"github.com/weft-gateway/weft/upstream"
 )
 
 // List answers with one page of enriched conversations. It costs one list
@@ -20,6 +23,9 @@ func (e *Enricher) List(ctx context.Context, t *Tenant, r ListRequest) (*Documen
 	}
 	l := &listing{e: e, t: t, r: &r, start: start}
 	if l.span, err = e.scan(ctx, t, &r, at, start); err != nil {
+		if f, ok := errors.AsType[*upstream.FilterError](err); ok {
+			return nil, &FieldError{Field: string(f.Filter)}
+		}
 		return nil, waited(err)
 	}
 	l.list.Took = time.Since(start)

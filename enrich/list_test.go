@@ -1,7 +1,6 @@
 package enrich
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,10 +12,6 @@ import (
 	"github.com/weft-gateway/weft/cache"
 	"github.com/weft-gateway/weft/upstream"
 )
-
-func withCancel(t *testing.T) (context.Context, context.CancelFunc) {
-	return context.WithCancel(t.Context())
-}
 
 type page struct {
 	Data       []document `json:"data"`

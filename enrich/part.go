@@ -1,6 +1,7 @@
 package enrich
 
 import (
+	"errors"
 	"math"
 	"time"
 
@@ -79,6 +80,9 @@ func failed(source string, err error) Report {
 
 // reasonOf turns an error into a reason of the closed enum.
 func reasonOf(err error) upstream.Kind {
+	if _, ok := errors.AsType[*UnprovenError](err); ok || errors.Is(err, errUnlisted) {
+		return Revalidating // the walks that list it again go on
+	}
 	switch k := upstream.KindOf(err); k {
 	case upstream.Canceled:
 		return upstream.Deadline // the caller is gone: nobody reads this

@@ -64,7 +64,7 @@ func (e *Enricher) loadConversation(ctx context.Context, t *Tenant, id string, k
 		case known != nil:
 			return e.proofs.refresh(ctx, t, known)
 		}
-		return e.proofs.prove(ctx, t, id)
+		return e.proofs.prove(ctx, t, id, false)
 	}
 	opt := e.staleNow(t.Store, op)
 	opt.SkipRedis = true // the request began by asking it
@@ -81,15 +81,12 @@ func one(id string, c *upstream.Conversation) map[string]*upstream.Conversation 
 var errUnlisted = errors.New("enrich: the row is not on the page that was listed")
 
 // refresh lists a known row again, in one call that documents of the same
-// customer share. A list that was seen to its end without the row says that
-// the conversation is gone.
+// customer share.
 func (p *proofs) refresh(ctx context.Context, t *Tenant, known *upstream.Conversation) (map[string]*upstream.Conversation, error) {
+	narrowed := true
 	q, ok := narrow(known.ExternalIdentifier, known.Customer, known.WhatsappSender)
 	if !ok {
-		q = upstream.ListQuery{PerPage: upstream.MaxBatch}
-		if known.Type != nil {
-			q.Filters = map[upstream.Filter]string{upstream.FilterType: *known.Type}
-		}
+		q, narrowed = p.placeOf(ctx, t, known), false
 	}
 	page, err := p.page(ctx, t, q)
 	if err != nil {
@@ -98,10 +95,36 @@ func (p *proofs) refresh(ctx context.Context, t *Tenant, known *upstream.Convers
 	if row := rowOf(page, known.ID); row != nil {
 		return one(known.ID, row), nil
 	}
-	if page.Next == "" {
-		return nil, nil
+	if narrowed && page.Next == "" {
+		return p.prove(ctx, t, known.ID, true) // its keys may have changed, or it is gone
 	}
 	return nil, errUnlisted
+}
+
+// placeOf asks for the page on which a row without a key of its own was listed.
+// A page that begins at a cursor holds the same rows however many are added at
+// the head.
+func (p *proofs) placeOf(ctx context.Context, t *Tenant, known *upstream.Conversation) upstream.ListQuery {
+	if res := p.e.records.places.Peek(ctx, t.ID, []string{known.ID}, false)[0]; res.State == cache.Cached {
+		return upstream.ListQuery{PerPage: upstream.MaxBatch, Cursor: *res.Value}
+	}
+	q := upstream.ListQuery{PerPage: upstream.MaxBatch}
+	if known.Type != nil {
+		q.Filters = map[upstream.Filter]string{upstream.FilterType: *known.Type}
+	}
+	return q
+}
+
+// notePlace remembers the page of rows that cannot be listed by a key.
+func (p *proofs) notePlace(t *Tenant, q upstream.ListQuery, rows []upstream.Conversation) {
+	if _, proves := t.proves(); proves || q.Cursor == "" || len(q.Filters) > 0 || q.PerPage != upstream.MaxBatch {
+		return
+	}
+	for i := range rows {
+		if _, ok := narrow(rows[i].ExternalIdentifier, rows[i].Customer, rows[i].WhatsappSender); !ok {
+			p.e.records.places.Put(t.ID, rows[i].ID, &q.Cursor)
+		}
+	}
 }
 
 // narrow makes the query that lists a conversation by its own keys.
@@ -144,9 +167,10 @@ type sighting struct {
 	err error                  // why it is not known whether it is there
 }
 
-// prove looks for a conversation whose row is not known. A nil map without an
-// error says that it is not the tenant's.
-func (p *proofs) prove(ctx context.Context, t *Tenant, id string) (map[string]*upstream.Conversation, error) {
+// prove looks for a conversation; held says that a row is known which the list
+// no longer shows as it was. A nil map without an error says that it is not the
+// tenant's.
+func (p *proofs) prove(ctx context.Context, t *Tenant, id string, held bool) (map[string]*upstream.Conversation, error) {
 	began := time.Now()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -165,14 +189,14 @@ func (p *proofs) prove(ctx context.Context, t *Tenant, id string) (map[string]*u
 	go guarded(shown, func() sighting {
 		func() {
 			defer close(read)
-			ctx, cancel := context.WithTimeout(ctx, p.e.cfg.Store+slack)
+			ctx, cancel := context.WithTimeout(ctx, loadTime(p.e.cfg.Store))
 			defer cancel()
 			readErr = upstream.BadResponse // stays if the call panics
 			th, readErr = t.Store.Thread(ctx, id)
 		}()
 		return p.byHints(ctx, t, id, th.Hints, readErr)
 	})
-	go guarded(walked, func() sighting { return p.walker(t).find(ctx, id, began) })
+	go guarded(walked, func() sighting { return p.walker(t).find(ctx, id, began, held) })
 
 	row, err := first(ctx, shown, walked)
 	if row == nil {
@@ -189,7 +213,8 @@ func (p *proofs) prove(ctx context.Context, t *Tenant, id string) (map[string]*u
 }
 
 // first waits for a proof. That the id is not the tenant's is for the walk to
-// say; if it cannot, a failure of the other way is told rather than its own.
+// say, and so is why it cannot be said: what the read came to would tell a
+// stranger whether the id exists.
 func first(ctx context.Context, shown, walked <-chan sighting) (*upstream.Conversation, error) {
 	var hinted, walk sighting
 	for range 2 {
@@ -202,7 +227,7 @@ func first(ctx context.Context, shown, walked <-chan sighting) (*upstream.Conver
 				return nil, nil
 			}
 		case <-ctx.Done():
-			return nil, waited(ctx.Err())
+			return nil, boundHit(ctx.Err())
 		}
 		if hinted.row != nil {
 			return hinted.row, nil
@@ -211,10 +236,15 @@ func first(ctx context.Context, shown, walked <-chan sighting) (*upstream.Conver
 			return walk.row, nil
 		}
 	}
-	if _, unproven := errors.AsType[*UnprovenError](walk.err); unproven && hinted.err != nil {
-		return nil, hinted.err
-	}
 	return nil, walk.err
+}
+
+// boundHit is how a search ends that ran out of time.
+func boundHit(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &UnprovenError{RetryAfter: walkSpacing}
+	}
+	return waited(err)
 }
 
 // byHints asks the list by what the read shows. A read that found nothing and

@@ -3,6 +3,8 @@ package enrich
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,7 +48,10 @@ func TestOwnershipIsProved(t *testing.T) {
 		{"list fails", 3, func(w *world) { w.rows.failing(upstream.OpList, &upstream.Error{Kind: upstream.Denied}) }, "conv-1", "denied"},
 		{"read fails, row in the list", 3, func(w *world) { w.rows.failing(upstream.OpThread, &upstream.Error{Kind: upstream.Timeout}) }, "conv-1", "shown"},
 		{"read fails, no such row", 3, func(w *world) { w.rows.failing(upstream.OpThread, &upstream.Error{Kind: upstream.Timeout}) }, never, "not found"},
-		{"read fails, list too long", 600, func(w *world) { w.rows.failing(upstream.OpThread, &upstream.Error{Kind: upstream.Timeout}) }, "conv-1", "timeout"},
+		{"read fails, list too long", 600, func(w *world) { w.rows.failing(upstream.OpThread, &upstream.Error{Kind: upstream.Timeout}) }, "conv-1", "unproven"},
+		{"read is odd, list too long", 600, func(w *world) { w.rows.failing(upstream.OpThread, upstream.BadResponse) }, foreign, "unproven"},
+		{"walk too slow", 600, func(w *world) { w.rows.latency = 700 * time.Millisecond }, never, "unproven"},
+		{"pages by number, whole list seen", 300, func(w *world) { w.rows.numbered = true }, never, "not found"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -61,6 +66,7 @@ func TestOwnershipIsProved(t *testing.T) {
 				if n := w.crm.count(upstream.OpFind); tt.want != "shown" && n > 0 {
 					t.Errorf("the CRM was asked %d times for a conversation that was not proved", n)
 				}
+				time.Sleep(5 * time.Second) // a walk that nobody waits for any more ends
 			})
 		})
 	}
@@ -130,11 +136,8 @@ func TestBackfill(t *testing.T) {
 		for i := range 1200 {
 			w.rows.add(widget(i + 1))
 		}
-		ctx, stop := withCancel(t)
-		b := w.e.Backfiller([]*Tenant{w.row, w.read})
-		finished := make(chan struct{})
-		go func() { b.Run(ctx, []*Tenant{w.row, w.read}); close(finished) }()
-		defer func() { stop(); <-finished }()
+		b, stop := w.backfill(t, w.row, w.read)
+		defer stop()
 
 		if got := w.outcome(t, "conv-1"); got != "unproven" {
 			t.Errorf("before the backfill: %s", got)
@@ -183,11 +186,8 @@ func TestLostRow(t *testing.T) {
 		for i := range 700 {
 			w.rows.add(widget(i + 1))
 		}
-		ctx, stop := withCancel(t)
-		b := w.e.Backfiller([]*Tenant{w.row})
-		finished := make(chan struct{})
-		go func() { b.Run(ctx, []*Tenant{w.row}); close(finished) }()
-		defer func() { stop(); <-finished }()
+		_, stop := w.backfill(t, w.row)
+		defer stop()
 		time.Sleep(15 * time.Second)
 		w.e.records.rows.Drop(w.row.ID, "conv-1")
 		if got := w.outcome(t, "conv-1"); got != "unproven" {
@@ -216,22 +216,103 @@ func TestDeletedConversation(t *testing.T) {
 	})
 }
 
-// A known row that one call cannot list again is shown as it was listed.
-func TestUnlistedRow(t *testing.T) {
+// A row without a key of its own is listed again by the page that it was on,
+// however many rows have come since. One of the first page can be pushed off it.
+func TestRowsWithoutAKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 0)
 		for i := range 150 {
 			w.rows.add(widget(i + 1))
 		}
 		w.ask(t, w.row, "conv-1")
-		time.Sleep(time.Minute)
-		d := w.ask(t, w.row, "conv-1")
-		c := d.Enrichment.Conversation
-		if c.State != "cached" || c.AgeSeconds == nil || *c.AgeSeconds < 59 || !d.Enrichment.Complete {
-			t.Errorf("conversation %+v, complete %v; want cached, a minute old", c, d.Enrichment.Complete)
+		w.ask(t, w.row, "conv-120")
+		for i := range 200 {
+			w.rows.add(widget(1000 + i))
 		}
-		if d := w.ask(t, w.row, "conv-149"); d.Enrichment.Conversation.State != "fresh" {
-			t.Errorf("a row of the newest page: %v", d.states())
+		time.Sleep(time.Minute)
+		off := false
+		w.rows.change("conv-1", func(c *upstream.Conversation) { c.AIEnabled = &off })
+		w.rows.reset()
+		d := w.ask(t, w.row, "conv-1")
+		if got := d.Enrichment.Conversation.State; got != "fresh" || w.rows.count(upstream.OpList) != 1 || !strings.Contains(d.body, `"aiEnabled":false`) {
+			t.Errorf("of a later page: %s after %d list calls", got, w.rows.count(upstream.OpList))
+		}
+		d = w.ask(t, w.row, "conv-120")
+		c := d.Enrichment.Conversation
+		if c.State != "stale" || c.Reason != "revalidating" || c.AgeSeconds == nil || *c.AgeSeconds < 59 || d.Enrichment.Complete {
+			t.Errorf("pushed off the first page: %+v, complete %v", c, d.Enrichment.Complete)
+		}
+		if d := w.ask(t, w.row, "conv-1199"); d.Enrichment.Conversation.State != "fresh" {
+			t.Errorf("of the first page: %v", d.states())
+		}
+	})
+}
+
+// A conversation whose reference was edited is found by the new one.
+func TestEditedReference(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 700)
+		w.ask(t, w.row, "conv-1")
+		ref := "another"
+		w.rows.change("conv-1", func(c *upstream.Conversation) { c.ExternalIdentifier = &ref })
+		for range 5 {
+			time.Sleep(700 * time.Millisecond)
+			if got := w.outcome(t, "conv-1"); got != "shown" {
+				t.Errorf("%s", got)
+			}
+		}
+	})
+}
+
+// A deleted conversation stays not found, and costs no new backfill.
+func TestDeletedAfterBackfill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 0)
+		for i := range 300 {
+			w.rows.add(widget(i + 1))
+		}
+		b, stop := w.backfill(t, w.row)
+		defer stop()
+		time.Sleep(10 * time.Second)
+		w.ask(t, w.row, "conv-2")
+		w.rows.mu.Lock()
+		w.rows.rows = slices.DeleteFunc(w.rows.rows, func(c upstream.Conversation) bool { return c.ID == "conv-2" })
+		w.rows.mu.Unlock()
+		pages := b.Progress()[0].Pages
+		for range 5 {
+			time.Sleep(time.Minute)
+			if got := w.outcome(t, "conv-2"); got != "not found" {
+				t.Errorf("%s", got)
+			}
+		}
+		if got := b.Progress()[0]; !got.Complete || got.Pages != pages {
+			t.Errorf("%+v after %d pages", got, pages)
+		}
+	})
+}
+
+// Where pages are numbered, a list that changes on the way proves nothing.
+func TestNumberedPages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 0)
+		for i := range 250 {
+			w.rows.add(widget(i + 1))
+		}
+		w.rows.numbered = true
+		b, stop := w.backfill(t, w.row)
+		defer stop()
+		time.Sleep(time.Minute)
+		if p := b.Progress()[0]; p.Complete || p.Rows < 250 {
+			t.Errorf("%+v, want all rows listed and nothing claimed", p)
+		}
+		go func() {
+			time.Sleep(30 * time.Millisecond) // between the first page and the second
+			w.rows.mu.Lock()
+			defer w.rows.mu.Unlock()
+			w.rows.rows = w.rows.rows[1:]
+		}()
+		if got := w.outcome(t, "conv-9999999"); got != "unproven" {
+			t.Errorf("a row was deleted during the walk: %s, want unproven", got)
 		}
 	})
 }

@@ -20,6 +20,7 @@ const (
 	kindAccount      = "account"
 	kindLink         = "link"
 	kindList         = "list"
+	kindPlace        = "place" // where in the list a row is that has no key of its own
 )
 
 const (
@@ -33,8 +34,8 @@ const (
 	// listStale is how long a page may stand in for a store that is down.
 	listStale = time.Hour
 
-	// slack lets a call's own deadline fire before that of the load around it,
-	// so that the reason is the call's.
+	// slack lets what bounds a call end before the load around it does, so that
+	// the reason is the call's.
 	slack = 100 * time.Millisecond
 )
 
@@ -73,17 +74,20 @@ type records struct {
 	accounts      *cache.Loader[*account]
 	links         *cache.Loader[*link]
 	lists         *cache.Loader[*upstream.Page]
+	places        *cache.Loader[*string] // cursors
 }
 
 func newRecords(cfg Config) (records, error) {
 	var r records
-	store, crm := cfg.Store+slack, cfg.CRM+slack
+	store, crm := loadTime(cfg.Store), loadTime(cfg.CRM)
 	part := cache.Policy{Fresh: cfg.Conversation.Fresh, Stale: cfg.Conversation.Stale, Missing: unknownFor}
 	row := cache.Policy{Fresh: cfg.Conversation.Fresh, Stale: max(cfg.Conversation.Stale, provenFor), Missing: unknownFor}
 	list := cache.Policy{Fresh: cfg.Conversation.Fresh, Stale: min(cfg.Conversation.Stale, listStale), Missing: unknownFor}
-	errs := make([]error, 8)
+	errs := make([]error, 9)
 	who := newAbout(cfg.Tenants)
 	r.conversations, errs[0] = newLoader(cfg, kindConversation, part, store, encodeJSON[*upstream.Conversation], decodeJSON[upstream.Conversation], ownConversation, who.conversation)
+	forever := cache.Policy{Fresh: provenFor, Stale: provenFor, Missing: unknownFor}
+	r.places, errs[8] = newLoader(cfg, kindPlace, forever, store, encodeJSON[*string], decodeJSON[string], ownConversation, nil)
 	// Proving a conversation may take several calls: its bound is the request's.
 	r.rows, errs[7] = newLoader(cfg, kindRow, row, cfg.Request-margin, encodeJSON[*upstream.Conversation], decodeJSON[upstream.Conversation], ownConversation, who.conversation)
 	r.threads, errs[1] = newLoader(cfg, kindThread, part, store, func(t *thread) ([]byte, error) { return t.json, nil }, decodeThread, ownConversation, nil)
@@ -94,6 +98,10 @@ func newRecords(cfg Config) (records, error) {
 	r.lists, errs[6] = newLoader(cfg, kindList, list, store, encodeJSON[*upstream.Page], decodeJSON[upstream.Page], nil, who.page)
 	return r, errors.Join(errs...)
 }
+
+// loadTime is how long a load of one call may take: the call may wait as long
+// again for its place among the source's.
+func loadTime(call time.Duration) time.Duration { return 2*call + slack }
 
 // of returns the loader of the tenant's conversations, and the kind it keeps.
 func (r *records) of(t *Tenant) (*cache.Loader[*upstream.Conversation], string) {

@@ -16,9 +16,11 @@ type side struct {
 	rule                 string
 	contactID, accountID string
 	accountKnown         bool   // accountID is known, be it as none
+	noCRM                bool   // the ids lead nowhere: the tenant has no CRM
 	remember             string // link key under which to remember the contact's account; "": known already
 
 	link, contact, account Report
+	found                  *contact // nil: there is none to show
 	contactJSON            []byte
 	accountJSON            []byte
 }
@@ -99,6 +101,7 @@ func (r *resolver) links(ctx context.Context, anchors []anchor) {
 		case a.linked:
 			s.contactID, s.accountID, s.accountKnown = a.contactID, a.accountID, true
 			s.link = Report{State: Fresh}
+			s.noCRM = r.t.CRM == nil
 		case a.rule == "" || a.value == "":
 			s.link, s.accountKnown = Report{State: Unlinked}, true
 		default:
@@ -188,7 +191,9 @@ func (e *Enricher) find(ctx context.Context, t *Tenant, by upstream.Lookup, keys
 // contacts settles the contact of each side.
 func (r *resolver) contacts(ctx context.Context) {
 	var ids []string
-	needed := func(s *side) bool { return s.contactID != "" && (r.want.contact || !s.accountKnown) }
+	needed := func(s *side) bool {
+		return s.contactID != "" && !s.noCRM && (r.want.contact || !s.accountKnown)
+	}
 	for i := range r.sides {
 		if s := &r.sides[i]; needed(s) {
 			ids = append(ids, s.contactID)
@@ -198,13 +203,13 @@ func (r *resolver) contacts(ctx context.Context) {
 	for i := range r.sides {
 		s := &r.sides[i]
 		switch {
-		case s.contactID == "":
+		case s.contactID == "" || s.noCRM:
 			s.contact = withoutID(s.link)
 		case needed(s):
 			res := byID[s.contactID]
 			s.contact = report(r.start, r.t.CRMName, res)
-			if res.Value != nil {
-				s.contactJSON = res.Value.json
+			if s.found = res.Value; s.found != nil {
+				s.contactJSON = s.found.json
 			}
 		}
 	}
@@ -215,14 +220,12 @@ func (r *resolver) contacts(ctx context.Context) {
 func (r *resolver) adoptAccounts() {
 	for i := range r.sides {
 		s := &r.sides[i]
-		if s.rule == ruleStore || s.contactJSON == nil {
+		if s.rule == ruleStore || s.found == nil {
 			continue
 		}
-		if c, err := decodeContact(s.contactJSON); err == nil {
-			s.accountID, s.accountKnown = c.accountID, true
-			if s.remember != "" {
-				r.e.records.links.Put(r.t.ID, s.remember, &link{ContactID: s.contactID, AccountID: s.accountID})
-			}
+		s.accountID, s.accountKnown = s.found.accountID, true
+		if s.remember != "" {
+			r.e.records.links.Put(r.t.ID, s.remember, &link{ContactID: s.contactID, AccountID: s.accountID})
 		}
 	}
 }
@@ -234,15 +237,15 @@ func (r *resolver) accounts(ctx context.Context, members []int) {
 	}
 	var ids []string
 	for _, i := range members {
-		if id := r.sides[i].accountID; id != "" && r.want.account {
-			ids = append(ids, id)
+		if s := &r.sides[i]; s.accountID != "" && !s.noCRM && r.want.account {
+			ids = append(ids, s.accountID)
 		}
 	}
 	byID := r.e.loadAccounts(ctx, r.t, unique(ids))
 	for _, i := range members {
 		s := &r.sides[i]
 		switch {
-		case s.accountID != "" && r.want.account:
+		case s.accountID != "" && !s.noCRM && r.want.account:
 			res := byID[s.accountID]
 			s.account, s.accountJSON = report(r.start, r.t.CRMName, res), nil
 			if res.Value != nil {

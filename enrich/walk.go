@@ -24,6 +24,8 @@ type walker struct {
 	running *walk // nil when none is
 	planned *walk // starts when the spacing is over; nil when a walk is running
 	started time.Time
+
+	top string // newest id that the index has from here; of the one walk that runs
 }
 
 // walk is one pass over the head of the list. It ends early when nobody waits
@@ -40,28 +42,28 @@ type walk struct {
 	err   error
 }
 
-// find looks for an id. Absence is believed only of a walk that began after
+// find looks for an id; held says that its row is known, if of old. Absence is believed only of a walk that began after
 // the question; presence of any.
-func (w *walker) find(ctx context.Context, id string, asked time.Time) sighting {
+func (w *walker) find(ctx context.Context, id string, asked time.Time, held bool) sighting {
 	for {
 		k := w.join()
 		select {
 		case <-k.done:
 		case <-ctx.Done():
 			w.leave(k)
-			return sighting{err: waited(ctx.Err())}
+			return sighting{err: boundHit(ctx.Err())}
 		}
 		if row := k.rows[id]; row != nil {
 			return sighting{row: row}
 		}
 		if !k.began.Before(asked) {
-			return w.absent(ctx, id, k)
+			return w.absent(ctx, id, k, held)
 		}
 	}
 }
 
 // absent says what a walk that did not show the id proves.
-func (w *walker) absent(ctx context.Context, id string, k *walk) sighting {
+func (w *walker) absent(ctx context.Context, id string, k *walk, held bool) sighting {
 	switch {
 	case k.err != nil:
 		return sighting{err: k.err}
@@ -72,7 +74,7 @@ func (w *walker) absent(ctx context.Context, id string, k *walk) sighting {
 		if err == nil && whole && !has {
 			return sighting{}
 		}
-		if has && whole {
+		if has && whole && !held {
 			w.lost(ctx)
 		}
 	}
@@ -168,6 +170,7 @@ func (w *walker) run(k *walk) {
 	ctx, cancel := context.WithTimeout(context.Background(), w.e.cfg.Request)
 	defer cancel()
 	var ids []string
+	total := 0
 	q := upstream.ListQuery{PerPage: upstream.MaxBatch}
 	for range walkPages {
 		if w.deserted(k) {
@@ -177,8 +180,16 @@ func (w *walker) run(k *walk) {
 		page, err := w.e.list(ctx, w.t, q)
 		if err != nil {
 			k.err = err
+			if ctx.Err() != nil {
+				k.err = boundHit(ctx.Err())
+			}
 			return
 		}
+		if page.Numbered && q.Cursor != "" && (page.Total == 0 || page.Total != total) {
+			k.err = &UnprovenError{RetryAfter: walkSpacing} // rows may have slipped by between two pages
+			return
+		}
+		total = page.Total
 		for i := range page.Rows {
 			k.rows[page.Rows[i].ID] = &page.Rows[i]
 			ids = append(ids, page.Rows[i].ID)
@@ -198,6 +209,10 @@ func (w *walker) run(k *walk) {
 // connect adds ids that lie right above those that the index knows: it covers
 // the list from its newest id down without a gap.
 func (w *walker) connect(ctx context.Context, ids []string) {
+	if len(ids) == 0 || ids[0] == w.top {
+		return
+	}
+	w.top = ids[0]
 	slices.Reverse(ids) // oldest first: what is cut off leaves no gap
 	if err := w.e.cfg.Cache.Index().Add(ctx, w.t.ID, ids); err != nil {
 		w.e.log.Warn("index of known conversations cannot be written", "tenant", w.t.ID, "error", err)

@@ -61,7 +61,7 @@ func (s *Server) record(x *exchange, r *http.Request, status int, took time.Dura
 	attrs := make([]slog.Attr, 0, 10)
 	attrs = append(attrs,
 		slog.String("request_id", x.id), slog.String("method", method(r)), slog.String("route", x.route),
-		slog.Int("status", status), slog.Duration("took", took))
+		slog.Int("status", status), slog.Float64("took_ms", float64(took.Microseconds())/1000))
 	if x.code != "" {
 		attrs = append(attrs, slog.String("code", string(x.code)))
 	}

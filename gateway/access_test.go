@@ -53,14 +53,14 @@ func TestAccessLog(t *testing.T) {
 			}
 			a := h.do(tt.method, tt.target, headers...)
 			line := h.line(t)
-			if _, ok := line["took"]; !ok {
+			if _, ok := line["took_ms"]; !ok {
 				t.Error("no took")
 			}
 			if strings.Contains(strings.ToLower(h.logs.String()), "canary") {
 				t.Errorf("what the caller sent is in the log: %s", h.logs)
 			}
 			delete(line, "time")
-			delete(line, "took")
+			delete(line, "took_ms")
 			want := map[string]any{"msg": "request", "request_id": "request-1", "method": "GET"}
 			for k, v := range tt.want {
 				want[k] = v

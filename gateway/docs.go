@@ -31,7 +31,8 @@ func newExplorer(version string) (explorer, error) {
 		Title:       strings.TrimSpace("Weft " + version),
 		SwaggerJSON: "/openapi.yaml",
 		BasePath:    docsPath,
-		SettingsUI:  map[string]string{"validatorUrl": "null"},
+		// Opened by a deep link, the explorer loses the names of shared parameters.
+		SettingsUI: map[string]string{"validatorUrl": "null", "deepLinking": "false"},
 	})
 	page, err := capture(ui, docsPath)
 	if err != nil {

@@ -15,7 +15,7 @@ const (
 	maxID          = 64
 	maxPhone       = 32
 	maxReference   = 256
-	maxCursor      = 1024
+	maxCursor      = 4096
 )
 
 // parseRead reads the parameters of a single read. What is required is included.

@@ -142,7 +142,7 @@ func TestBadParameters(t *testing.T) {
 		{"workspace long", listTarget, "workspace_id=" + strings.Repeat("a", 65), "workspace_id"},
 		{"contact empty", listTarget, "contact_id=", "contact_id"},
 		{"cursor empty", listTarget, "cursor=", "cursor"},
-		{"cursor long", listTarget, "cursor=" + strings.Repeat("a", 1025), "cursor"},
+		{"cursor long", listTarget, "cursor=" + strings.Repeat("a", 4097), "cursor"},
 		{"bad escape in a value", listTarget, "type=%zz", "type"},
 		{"bad escape in a name", listTarget, "%zz=1", "%zz"},
 		{"no name", listTarget, "=1", "query"},

@@ -62,6 +62,13 @@ func (e *Error) Is(target error) bool {
 	return ok && k == e.Kind
 }
 
+// FilterError says that no conversation can match a filter: the store does not
+// know such a value. It is the asker's mistake, and not a failed call.
+type FilterError struct{ Filter Filter }
+
+// Error implements error.
+func (e *FilterError) Error() string { return "no such value of the filter " + string(e.Filter) }
+
 // KindOf returns the kind of err: that of the [*Error] or [Kind] it wraps, ""
 // for nil, and [UpstreamError] for an error of no known kind.
 func KindOf(err error) Kind {

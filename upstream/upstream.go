@@ -143,4 +143,10 @@ type Page struct {
 	Rows []Conversation
 	Next string // cursor of the next page; "" at the end
 	Prev string // cursor of the page before; "" at the start
+
+	// Numbered is true where the store counts pages instead of following a
+	// cursor: rows that are removed meanwhile make others slip by between two
+	// pages. Total is then how many rows it says there are, 0 if it does not say.
+	Numbered bool
+	Total    int
 }

@@ -26,7 +26,7 @@ func redisURL(dst *string) scalar {
 func checkRedisURL(s string) error {
 	u, err := url.Parse(s)
 	if err != nil {
-		return errors.New("is not a URL")
+		return errors.New("want a URL such as redis://127.0.0.1:6379/0")
 	}
 	if u.Scheme != "unix" && (u.Hostname() == "" || !validPort(u)) {
 		return errors.New("want a URL with a host and, if any, a port from 1 to 65535")

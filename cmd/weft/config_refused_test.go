@@ -138,7 +138,7 @@ func valueEdits() []edit {
 		{"redis mode", `url: ""`, `url: "redis+ring://host"`, "weft.yaml:3: redis.url: want redis://, rediss://, unix://, or redis or rediss with +sentinel or +cluster, and no unknown parameter"},
 		{"redis parameter", `url: ""`, `url: "redis+cluster://host?passwort=T0KEN"`, "weft.yaml:3: redis.url: want redis://, rediss://, unix://, or redis or rediss with +sentinel or +cluster, and no unknown parameter"},
 		{"redis host", `url: ""`, `url: "redis://:T0KEN@/0"`, "weft.yaml:3: redis.url: want a URL with a host and, if any, a port from 1 to 65535"},
-		{"redis password that breaks the URL", `url: ""`, `url: "redis://u:T0KEN%zz@host"`, "weft.yaml:3: redis.url: is not a URL"},
+		{"redis password that breaks the URL", `url: ""`, `url: "redis://u:T0KEN%zz@host"`, "weft.yaml:3: redis.url: want a URL such as redis://127.0.0.1:6379/0"},
 		{"redis sentinels", `url: ""`, `url: "redis+sentinel://host:26379"`, "weft.yaml:3: redis.url: has sentinels but no master_name"},
 	}
 }

@@ -36,7 +36,7 @@ func runDemo(ctx context.Context, args []string, getenv func(string) string, std
 		return err
 	}
 	log := newLogger(*level)
-	box, err := startSandbox(ctx, *sandboxListen, sandbox.Config{Logger: log})
+	box, err := startSandbox(ctx, "sandbox-listen", *sandboxListen, sandbox.Config{Logger: log})
 	if err != nil {
 		return err
 	}
@@ -68,17 +68,14 @@ func serveDemo(ctx context.Context, file string, getenv func(string) string, log
 // demoConfig writes the configuration file that the demo runs on.
 func demoConfig(box *runningSandbox, redis, listen, ops string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "listen: %q\nops: {listen: %q}\nredis: {url: \"redis://%s/0\"}\ntenants:\n", listen, ops, redis)
+	fmt.Fprintf(&b, "listen: %q\nops: {listen: %q}\nredis: {url: \"redis://%s/0\"}\n", listen, ops, redis)
+	// Copies are due soon, so that a CRM that is broken by hand is noticed.
+	b.WriteString("cache: {contact: {fresh: 3s}, account: {fresh: 3s}, link: {fresh: 3s}}\ntenants:\n")
 	keys := map[string]string{sandbox.Acme: demoKeyAcme, sandbox.Globex: demoKeyGlobex}
 	for _, t := range box.Tenants() {
 		sum := sha256.Sum256([]byte(keys[t.ID]))
-		fmt.Fprintf(&b, "  - id: %s\n    name: %s\n", t.ID, t.Name)
+		b.WriteString(sandboxTenant(box, t))
 		fmt.Fprintf(&b, "    keys: [{id: demo, sha256: %s, scopes: [conversations:read]}]\n", hex.EncodeToString(sum[:]))
-		fmt.Fprintf(&b, "    store: {kind: %s, url: %q, token: %s}\n", t.Store, box.url+"/"+t.Store, t.StoreToken)
-		fmt.Fprintf(&b, "    crm: {kind: rest, url: %q, token: %s}\n", box.url+"/crm", t.CRMToken)
-		if t.Store == "autocalls" {
-			b.WriteString("    link: [external_identifier, variables.crm_contact_id, {variables.email: email}, customer.phone]\n")
-		}
 	}
 	return b.String()
 }
@@ -103,9 +100,13 @@ One of them in full:
 
   curl -s -H 'Authorization: Bearer %[5]s' %[1]s/api/conversations/c1a2b3c4-5678-9abc-def0-1234567890ab
 
-Break the CRM, ask again, and look at %[2]s/breakers; then mend it:
+Break the CRM. Some seconds later the first command shows contact and account as stale, and after
+a few more tries with the reason breaker_open; see %[2]s/breakers:
 
   curl -s -X POST %[3]s/dials -d '{"service": "crm", "errorRate": 1, "status": 500}'
+
+Mend it. The breakers close once the contact and the account have been asked for a few times:
+
   curl -s -X DELETE %[3]s/dials
 `, public, ops, box, demoKeyAcme, demoKeyGlobex, sandbox.ExampleAPI)
 }

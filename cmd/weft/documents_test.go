@@ -239,8 +239,8 @@ func TestListCalls(t *testing.T) {
 		in := install(t, options{})
 		crm := in.box.CRM()
 		in.page(t, c.key, url.Values{"per_page": {"100"}})
-		if n := c.list(in.box).Calls("list"); n != 1 {
-			t.Errorf("%d list calls", n)
+		if n := float64(c.list(in.box).Calls("list")); n < 1 || n-in.metric(t, "weft_backfill_pages_total") > 1 {
+			t.Errorf("%v list calls", n)
 		}
 		if f, con, acc := crm.Calls("find"), crm.Calls("contacts"), crm.Calls("accounts"); f > c.finds || con > 1 || acc > 1 || f+con == 0 {
 			t.Errorf("%d searches, %d contact and %d account calls", f, con, acc)
@@ -255,7 +255,8 @@ func TestListCalls(t *testing.T) {
 
 // 300 callers at once on one cold conversation: one call per part.
 func TestHerd(t *testing.T) {
-	in := install(t, options{extra: "limits: {tenant: {in_flight: 512}}"}) // the herd is to be let in
+	in := install(t, options{extra: "limits: {tenant: {in_flight: 512}}\n" + // the herd is to be let in
+		"cache: {conversation: {fresh: 1h, stale: 24h}}"}) // however long 300 callers take
 	for _, svc := range []*sandbox.Service{in.box.Native(), in.box.CRM()} {
 		if err := svc.Set("", sandbox.Dial{Latency: 200e6}); err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -99,6 +100,7 @@ type installation struct {
 type options struct {
 	redis  string // URL
 	extra  string // more of the configuration file, at its top level
+	crm    string // URL of the CRM; "": the sandbox's
 	hide   string // "hide: [...]" of the first tenant, or another line of it
 	keys   string // more keys of the first tenant, each a line of six spaces and more
 	box    sandbox.Config
@@ -172,7 +174,7 @@ func configFor(box *sandbox.Sandbox, url string, o options) string {
 			fmt.Fprintf(&b, "      - {id: inbox, sha256: %s, scopes: [conversations:read]}\n", hash(keyGlobex))
 		}
 		fmt.Fprintf(&b, "    store: {kind: %s, url: %q, token: %s}\n", tenant.Store, url+"/"+tenant.Store, tenant.StoreToken)
-		fmt.Fprintf(&b, "    crm: {kind: rest, url: %q, token: %s}\n", url+"/crm", tenant.CRMToken)
+		fmt.Fprintf(&b, "    crm: {kind: rest, url: %q, token: %s}\n", cmp.Or(o.crm, url+"/crm"), tenant.CRMToken)
 	}
 	return b.String()
 }

@@ -114,7 +114,7 @@ func TestNothingPersonalIsRecorded(t *testing.T) {
 	var answer atomic.Pointer[http.HandlerFunc] // in the place of a source; nil: its own
 	var conversation string
 	in := install(t, options{
-		redis: "redis://canary:canary@127.0.0.1:1/0", log: &log, extra: patient,
+		redis: "redis://canary:canary@127.0.0.1:1/0", log: &log, extra: deadlines(sandbox.Dial{}),
 		before: func(box *sandbox.Sandbox) { conversation = plant(t, box) },
 		between: func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -244,7 +244,7 @@ func (in *installation) series(t *testing.T) []string {
 // TestSeriesAreBounded: whatever callers ask for, and however often, there are
 // as many series as there were after the first of each kind.
 func TestSeriesAreBounded(t *testing.T) {
-	in := install(t, options{extra: patient})
+	in := install(t, options{extra: deadlines(sandbox.Dial{})})
 	handler := http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
 	defer handler.CloseIdleConnections()
 	rng := rand.New(rand.NewPCG(1, 2))

@@ -22,8 +22,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "weft:", err)
-		os.Exit(exitCode(err))
+		code := exitCode(err)
+		if code == 1 {
+			fmt.Fprint(os.Stderr, "weft: ")
+		}
+		fmt.Fprintln(os.Stderr, err) // usage and configuration speak for themselves, a line each
+		os.Exit(code)
 	}
 }
 

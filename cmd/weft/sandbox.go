@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/weft-gateway/weft/upstream/sandbox"
@@ -25,18 +26,30 @@ func runSandbox(ctx context.Context, args []string, stdout io.Writer) error {
 	if help, err := parseFlags(flags, args, stdout); help || err != nil {
 		return err
 	}
-	box, err := startSandbox(ctx, *listen, sandbox.Config{Conversations: *conversations, Logger: newLogger(*level)})
+	box, err := startSandbox(ctx, "listen", *listen, sandbox.Config{Conversations: *conversations, Logger: newLogger(*level)})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "weft: sandbox on %s\n\n", box.url)
+	fmt.Fprintf(stdout, "weft: sandbox on %s\n\nFor a configuration, under tenants; weft key makes a key:\n\n", box.url)
 	for _, t := range box.Tenants() {
-		fmt.Fprintf(stdout, "tenant %s (%s)\n  store: {kind: %s, url: %q, token: %s}\n  crm: {kind: rest, url: %q, token: %s}\n",
-			t.ID, t.Name, t.Store, box.url+"/"+t.Store, t.StoreToken, box.url+"/crm", t.CRMToken)
+		fmt.Fprintf(stdout, "%s", sandboxTenant(box, t))
 	}
 	fmt.Fprintf(stdout, "\ndials: curl -s %[1]s/dials   calls: curl -s %[1]s/calls\n", box.url)
 	<-ctx.Done()
 	return box.stop()
+}
+
+// sandboxTenant is the entry of a configuration for one of the sandbox's
+// tenants, but for its keys.
+func sandboxTenant(box *runningSandbox, t sandbox.Tenant) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "  - id: %s\n    name: %s\n", t.ID, t.Name)
+	fmt.Fprintf(&b, "    store: {kind: %s, url: %q, token: %s}\n", t.Store, box.url+"/"+t.Store, t.StoreToken)
+	fmt.Fprintf(&b, "    crm: {kind: rest, url: %q, token: %s}\n", box.url+"/crm", t.CRMToken)
+	if t.Store == "autocalls" {
+		b.WriteString("    link: [external_identifier, variables.crm_contact_id, {variables.email: email}, customer.phone]\n")
+	}
+	return b.String()
 }
 
 // runningSandbox is a sandbox and the server in front of it.
@@ -47,11 +60,11 @@ type runningSandbox struct {
 	failed chan error
 }
 
-func startSandbox(ctx context.Context, address string, cfg sandbox.Config) (*runningSandbox, error) {
+func startSandbox(ctx context.Context, flag, address string, cfg sandbox.Config) (*runningSandbox, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("sandbox listener: %w", err)
+		return nil, fmt.Errorf("sandbox listener: %w; -%s chooses another address", err, flag)
 	}
 	box := &runningSandbox{Sandbox: sandbox.New(cfg), url: "http://" + l.Addr().String(), failed: make(chan error, 1)}
 	box.server = &http.Server{

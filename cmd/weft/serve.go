@@ -75,11 +75,11 @@ func (s *system) serve(ctx context.Context, ready func(public, ops string)) erro
 	var lc net.ListenConfig
 	public, err := lc.Listen(ctx, "tcp", s.cfg.Listen)
 	if err != nil {
-		return fmt.Errorf("public listener: %w", err)
+		return fmt.Errorf("public listener: %w; -listen chooses another address", err)
 	}
 	ops, err := lc.Listen(ctx, "tcp", s.cfg.Ops.Listen)
 	if err != nil {
-		return errors.Join(fmt.Errorf("ops listener: %w", err), public.Close())
+		return errors.Join(fmt.Errorf("ops listener: %w; -ops-listen chooses another address", err), public.Close())
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -177,8 +177,8 @@ func (s *system) crm(tc Tenant, m *metrics) (upstream.CRM, error) {
 		return nil, err
 	}
 	return rest.New(host.ClientWithShare(src.Token, src.Share), rest.Config{
-		TenantID: tc.ID,
-		Paths:    rest.Paths(src.Paths), Params: rest.Params(src.Params), Envelope: src.Envelope,
+		TenantID: tc.ID, Foreign: m.foreign(src.Kind),
+		Paths: rest.Paths(src.Paths), Params: rest.Params(src.Params), Envelope: src.Envelope,
 		ContactFields: src.ContactFields, AccountFields: src.AccountFields,
 	})
 }

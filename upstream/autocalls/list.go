@@ -49,6 +49,9 @@ func (s *Store) List(ctx context.Context, q upstream.ListQuery) (upstream.Page, 
 	})
 }
 
+// types are the kinds of conversation that the server knows; it answers 422 to others.
+func types() []string { return []string{"test", "widget", "whatsapp", "api"} }
+
 // query writes q in the server's words. The filters go along with a cursor,
 // which does not hold them.
 func (s *Store) query(q upstream.ListQuery) (url.Values, error) {
@@ -60,6 +63,9 @@ func (s *Store) query(q upstream.ListQuery) (url.Values, error) {
 				Kind: upstream.UpstreamError, Source: Kind, Op: upstream.OpList,
 				Err: errors.New("no such filter: " + string(f)),
 			}
+		}
+		if f == upstream.FilterType && !slices.Contains(types(), v) {
+			return nil, &upstream.FilterError{Filter: f}
 		}
 		query.Set(string(f), v)
 	}
@@ -81,6 +87,7 @@ type envelope struct {
 	PrevCursor  json.RawMessage `json:"prev_cursor"`
 	CurrentPage *int            `json:"current_page"`
 	LastPage    *int            `json:"last_page"`
+	Total       int             `json:"total"` // with page numbers
 }
 
 // page decodes the answer to a call that was made with cursor.
@@ -122,6 +129,7 @@ func (e *envelope) cursors(asked string) (p upstream.Page, err error) {
 		}
 	case e.CurrentPage != nil && e.LastPage != nil:
 		current, last := *e.CurrentPage, *e.LastPage
+		p.Numbered, p.Total = true, e.Total
 		if current < 1 || !byNumber && asked != "" || current != max(number, 1) {
 			return p, errors.New("a list that is not at the page asked for")
 		}

@@ -53,9 +53,12 @@ func (b *Breaker) deliver() {
 }
 
 func (b *Breaker) announce(t Transition) {
-	log := b.log.Info
-	if t.To == Open {
+	log := b.log.Debug // a probe, every few seconds for as long as the trouble lasts
+	switch {
+	case t.From == Closed:
 		log = b.log.Warn
+	case t.To == Closed:
+		log = b.log.Info
 	}
 	log("breaker changed state",
 		"breaker", t.Breaker, "from", string(t.From), "to", string(t.To), "cause", t.Cause)

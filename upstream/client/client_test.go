@@ -83,6 +83,7 @@ func TestStatus(t *testing.T) {
 		{404, object, upstream.NotFound, false},
 		{404, " \n" + object, upstream.NotFound, false},
 		{404, html, upstream.BadResponse, true},
+		{404, `{"message":"no Route matched with those values"}`, upstream.BadResponse, true},
 		{404, "", upstream.BadResponse, true},
 		{404, "null", upstream.BadResponse, true},
 		{404, "{not json", upstream.BadResponse, true},

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -90,6 +91,8 @@ func (c *Client) turnedAway(resp *http.Response, kind upstream.Kind) error {
 	return e
 }
 
+var errTooLarge = errors.New("the answer is too large")
+
 // read reads a body up to the limit, which counts what decompression makes of
 // it. Beyond it the rest is left unread, which costs the connection.
 func (c *Client) read(resp *http.Response) ([]byte, *upstream.Error) {
@@ -101,7 +104,7 @@ func (c *Client) read(resp *http.Response) ([]byte, *upstream.Error) {
 	n, err := b.ReadFrom(io.LimitReader(resp.Body, limit+1))
 	switch {
 	case n > limit:
-		return nil, failure(upstream.BadResponse, "the answer is too large")
+		return nil, &upstream.Error{Kind: upstream.BadResponse, Err: errTooLarge}
 	case err != nil:
 		return nil, cutShort(err)
 	}

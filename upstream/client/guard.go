@@ -23,9 +23,14 @@ func newBreaker(cfg HostConfig, root *url.URL, op upstream.Op) (*breaker.Breaker
 		Window:    max(window, 2*cfg.Deadline),
 		Probes:    min(probes, cfg.InFlight),
 		InFlight:  cfg.InFlight,
-		Classify:  classify,
-		Reason:    func(err error) string { return string(upstream.KindOf(err)) },
-		Logger:    cfg.Logger,
+		Classify: func(err error) breaker.Outcome {
+			if op == upstream.OpThread && errors.Is(err, errTooLarge) {
+				return breaker.Ignored // one conversation that has grown must not take the others away
+			}
+			return classify(err)
+		},
+		Reason: func(err error) string { return string(upstream.KindOf(err)) },
+		Logger: cfg.Logger,
 	})
 	if err != nil || cfg.Breakers == nil {
 		return b, err

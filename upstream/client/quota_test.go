@@ -67,7 +67,7 @@ func TestLastAnswer(t *testing.T) {
 				var calls atomic.Int64
 				h := faked(t, func(r *http.Request) (*http.Response, error) {
 					calls.Add(1)
-					return answer(r, status, "{}", "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "7"), nil
+					return answer(r, status, `{"error":"none"}`, "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "7"), nil
 				}, nil)
 				busy, other := h.Client("busy"), h.Client("other")
 				want := map[int]upstream.Kind{200: "", 404: upstream.NotFound, 500: upstream.UpstreamError}[status]

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 
@@ -17,8 +16,9 @@ type Reply struct {
 }
 
 // Err returns the kind of failure that the status means, and nil for 2xx. A
-// 404 or 410 is a statement of the service only if it is a JSON object; a page
-// of HTML comes from something in between, or from a wrong address.
+// 404 or 410 is a statement of the service only if it is a JSON object with a
+// member "error"; anything else comes from something in between, or from a
+// wrong address.
 func (r Reply) Err() error {
 	kind := kindOf(r.Status)
 	switch {
@@ -28,7 +28,9 @@ func (r Reply) Err() error {
 		return nil
 	case r.Status != http.StatusNotFound && r.Status != http.StatusGone:
 		return upstream.UpstreamError
-	case bytes.HasPrefix(bytes.TrimLeft(r.Body, " \t\r\n"), []byte("{")) && json.Valid(r.Body):
+	}
+	var body map[string]json.RawMessage
+	if json.Unmarshal(r.Body, &body) == nil && len(body["error"]) > 0 {
 		return upstream.NotFound
 	}
 	return upstream.BadResponse

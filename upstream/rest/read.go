@@ -132,6 +132,7 @@ func (c *collection[T]) parse(raw json.RawMessage) (T, error) {
 	}
 	t, err := c.record(&f)
 	if _, tenant := c.identity(&t); err == nil && tenant != c.tenant {
+		c.foreign()
 		err = upstream.WrongRecord
 	}
 	return t, err

@@ -32,6 +32,7 @@ func Operations() []upstream.Op {
 // Config says whose records they are, and how the CRM calls things.
 type Config struct {
 	TenantID string // required; a record that names another one does not pass
+	Foreign  func() // told of each such record, from any goroutine; nil: nobody is
 	Paths    Paths
 	Params   Params
 	Envelope string // where in an answer the list is, as "data" or "result.items"; empty: "data"
@@ -77,6 +78,9 @@ func New(c *client.Client, cfg Config) (*CRM, error) {
 	if c == nil {
 		return nil, errors.New("rest: no client")
 	}
+	if cfg.Foreign == nil {
+		cfg.Foreign = func() {}
+	}
 	if cfg.TenantID == "" {
 		return nil, errors.New("rest: no tenant id")
 	}
@@ -89,11 +93,11 @@ func New(c *client.Client, cfg Config) (*CRM, error) {
 		return nil, err
 	}
 	crm := &CRM{client: c, params: params, envelope: envelope}
-	crm.contacts = collection[upstream.Contact]{op: upstream.OpContacts, tenant: cfg.TenantID, record: contact, identity: contactIdentity}
+	crm.contacts = collection[upstream.Contact]{op: upstream.OpContacts, tenant: cfg.TenantID, foreign: cfg.Foreign, record: contact, identity: contactIdentity}
 	if err := crm.contacts.configure("contacts", cfg.Paths.Contacts, contactFields, cfg.ContactFields); err != nil {
 		return nil, err
 	}
-	crm.accounts = collection[upstream.Account]{op: upstream.OpAccounts, tenant: cfg.TenantID, record: account, identity: accountIdentity}
+	crm.accounts = collection[upstream.Account]{op: upstream.OpAccounts, tenant: cfg.TenantID, foreign: cfg.Foreign, record: account, identity: accountIdentity}
 	if err := crm.accounts.configure("accounts", cfg.Paths.Accounts, accountFields, cfg.AccountFields); err != nil {
 		return nil, err
 	}
@@ -127,11 +131,12 @@ func (p Params) check() error {
 
 // collection is one kind of record: where it is and how it is read.
 type collection[T any] struct {
-	op     upstream.Op
-	tenant string
-	path   []string
-	names  map[string][]string // our field -> the way to theirs
-	record func(*fields) (T, error)
+	op      upstream.Op
+	tenant  string
+	foreign func() // told of a record of another tenant
+	path    []string
+	names   map[string][]string // our field -> the way to theirs
+	record  func(*fields) (T, error)
 
 	identity func(*T) (id, tenant string)
 }

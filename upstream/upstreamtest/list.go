@@ -1,6 +1,7 @@
 package upstreamtest
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -96,7 +97,10 @@ func testFilterEncoding(t *testing.T, c StoreCase) {
 		}
 		c.Faults.Set(nil)
 		c.Faults.Calls()
-		_, _ = c.Store.List(t.Context(), upstream.ListQuery{PerPage: 3, Filters: map[upstream.Filter]string{f: odd}})
+		_, err := c.Store.List(t.Context(), upstream.ListQuery{PerPage: 3, Filters: map[upstream.Filter]string{f: odd}})
+		if _, refused := errors.AsType[*upstream.FilterError](err); refused {
+			continue // a closed set of values, that this is not one of
+		}
 		found := false
 		for _, u := range c.Faults.Calls() {
 			for _, values := range u.Query() {
