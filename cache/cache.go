@@ -77,14 +77,16 @@ type Cache struct {
 
 	born    time.Time
 	gap     atomic.Int64   // what was checked before this, in nanoseconds since born, is due
-	hearing sync.WaitGroup // of the listener
+	hearing sync.WaitGroup // of the listener, and of who erases again
 
 	// fence is held for reading by who puts something into memory, so that
 	// who drops or bans something under the lock meets it later or not at all.
 	fence    sync.RWMutex
-	drops    uint64        // so far; guarded by fence
-	banned   bans          // guarded by fence
-	erasures chan struct{} // holds a token while something is being erased
+	drops    uint64            // so far; guarded by fence
+	banned   bans              // guarded by fence
+	erasures chan struct{}     // holds a token while something is being erased
+	untold   map[string]untold // tenant -> erasures that Redis was not told of; of who holds the token
+	again    chan struct{}     // holds a token while they are to be tried again
 
 	closing context.Context // ends with Close; loads under way are cancelled
 	close   context.CancelFunc
@@ -102,7 +104,7 @@ func New(cfg Config) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cache: memory tier: %w", err)
 	}
-	c := &Cache{memory: mem, log: cfg.logger(), kinds: map[string]*kind{}, born: time.Now(), erasures: make(chan struct{}, 1)}
+	c := &Cache{memory: mem, log: cfg.logger(), kinds: map[string]*kind{}, born: time.Now(), erasures: make(chan struct{}, 1), untold: map[string]untold{}, again: make(chan struct{}, 1)}
 	if c.ring, err = newKeyring(cfg.Encryption); err != nil {
 		mem.close()
 		return nil, err
@@ -119,6 +121,7 @@ func New(cfg Config) (*Cache, error) {
 	c.closing, c.close = context.WithCancel(context.Background())
 	if c.remote != nil {
 		c.hearing.Go(newListener(c).run)
+		c.hearing.Go(c.eraseAgain)
 	}
 	return c, nil
 }

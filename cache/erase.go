@@ -3,12 +3,27 @@ package cache
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
-// banFor is how long nothing of what was erased is kept again: longer than any
-// load that began before, and than it takes other replicas to hear of it.
-const banFor = 30 * time.Second
+const (
+	// banFor is how long nothing of what was erased is kept again: longer than
+	// any load that began before.
+	banFor = 45 * time.Second
+
+	// maxUntold bounds the subjects of a tenant that wait until Redis can be told.
+	maxUntold = 8192
+)
+
+// untold is what is left to do of a tenant's erasures of which Redis could not
+// be told. What led from one subject to the next may have been in memory alone,
+// and is gone.
+type untold struct {
+	subjects []string
+	keys     func(subject string) []Key
+}
 
 // UntoldError is the error of an erasure that is done in this process, and of
 // which Redis could not be told. It has to be asked for again.
@@ -27,22 +42,23 @@ func (e *UntoldError) Unwrap() error { return e.Err }
 //
 // Of a subject, keys returns the records whose id names it: they are removed
 // from Redis whether or not anybody noted them. An error is an [UntoldError],
-// or ctx ended before anything was done.
+// or ctx ended before anything was done. What Redis was not told of is also
+// tried again with the tenant's next erasure, here or in another replica.
 func (c *Cache) Erase(ctx context.Context, tenant string, subjects []string, keys func(subject string) []Key) error {
 	if err := c.begin(ctx); err != nil {
 		return fmt.Errorf("cache: erase: %w", err)
 	}
 	defer func() { <-c.erasures }()
-	e := newErasure(c)
-	var untold error
-	first := e.learn(tenant, subjects)
+	e := newErasure(c, tenant)
+	var failed error
+	first := e.learn(tenant, slices.Concat(c.untold[tenant].subjects, subjects))
 	for found := first; len(found) > 0; {
 		e.note(keysOf(found, keys))
 		next := e.purge()
 		if c.remote != nil {
 			noted, err := c.remote.noted(ctx, tenant, found)
 			if err != nil {
-				untold = err
+				failed = err
 			}
 			e.note(noted)
 			next = append(next, noted...)
@@ -52,12 +68,14 @@ func (c *Cache) Erase(ctx context.Context, tenant string, subjects []string, key
 	if c.remote == nil {
 		return nil
 	}
-	if untold == nil {
-		untold = c.remote.erase(ctx, e, keysOf(first, keys))
+	if failed == nil {
+		failed = c.remote.erase(ctx, e, keysOf(first, keys))
 	}
-	if untold != nil {
-		return &UntoldError{untold}
+	if failed != nil {
+		c.untold[tenant] = untold{e.names[max(0, len(e.names)-maxUntold):], keys}
+		return &UntoldError{failed}
 	}
+	delete(c.untold, tenant)
 	return nil
 }
 
@@ -81,85 +99,6 @@ func keysOf(subjects []string, keys func(string) []Key) (all []Key) {
 	return all
 }
 
-// erasure is what is known so far of what has to go.
-type erasure struct {
-	cache    *Cache
-	subjects map[subjectID]bool
-	keys     map[Key]bool // of records that Redis may hold
-}
-
-func newErasure(c *Cache) *erasure {
-	return &erasure{cache: c, subjects: map[subjectID]bool{}, keys: map[Key]bool{}}
-}
-
-// learn adds subjects, and returns those that were not known.
-func (e *erasure) learn(tenant string, subjects []string) (fresh []string) {
-	for _, s := range subjects {
-		if id := idOf(tenant, s); !e.subjects[id] {
-			e.subjects[id] = true
-			fresh = append(fresh, s)
-		}
-	}
-	return fresh
-}
-
-func (e *erasure) note(keys []Key) {
-	for _, key := range keys {
-		e.keys[key] = true
-	}
-}
-
-// purge takes what is about the subjects out of this process, and returns what
-// it was. The order counts: first nothing is put into memory any more; then
-// nothing goes to Redis any more; then what is there is removed.
-func (e *erasure) purge() []Key {
-	c := e.cache
-	c.fence.Lock()
-	c.banned.add(e.subjects, time.Now())
-	c.drops++
-	c.fence.Unlock()
-	var gone []Key
-	if c.remote != nil {
-		gone = c.remote.queue.withdraw(func(w write) bool { return e.hit(w.key, w.about) })
-	}
-	for key, it := range c.memory.items.All() {
-		k := c.kind(key.Kind)
-		if k != nil && e.hit(key, k.aboutIDs(key, it)) {
-			c.memory.items.Invalidate(key)
-			gone = append(gone, key)
-		}
-	}
-	e.note(gone)
-	return gone
-}
-
-// hit reports whether a record has to go.
-func (e *erasure) hit(key Key, about []subjectID) bool {
-	for _, id := range about {
-		if e.subjects[id] {
-			return true
-		}
-	}
-	k := e.cache.kind(key.Kind)
-	if k == nil {
-		return false
-	}
-	own := k.ownSubject(key)
-	return own != "" && e.subjects[idOf(key.Tenant, own)]
-}
-
-// ownSubjects are the subjects that the ids of records name.
-func (c *Cache) ownSubjects(keys []Key) (subjects []string) {
-	for _, key := range keys {
-		if k := c.kind(key.Kind); k != nil {
-			if own := k.ownSubject(key); own != "" {
-				subjects = append(subjects, own)
-			}
-		}
-	}
-	return subjects
-}
-
 // eraseHeard does here what another replica has done in its own memory and in
 // Redis. What this process wrote since then is removed there, too.
 func (c *Cache) eraseHeard(ctx context.Context, ids []subjectID) error {
@@ -167,7 +106,7 @@ func (c *Cache) eraseHeard(ctx context.Context, ids []subjectID) error {
 		return err
 	}
 	defer func() { <-c.erasures }()
-	e := newErasure(c)
+	e := newErasure(c, "")
 	for _, id := range ids {
 		e.subjects[id] = true
 	}
@@ -177,5 +116,58 @@ func (c *Cache) eraseHeard(ctx context.Context, ids []subjectID) error {
 			e.learn(key.Tenant, c.ownSubjects([]Key{key}))
 		}
 	}
+	if c.remote == nil {
+		return nil
+	}
 	return c.remote.unlink(ctx, redisNames(e.keys))
+}
+
+// askAgain has the erasures tried again that Redis was not told of.
+func (c *Cache) askAgain() {
+	select {
+	case c.again <- struct{}{}:
+	default:
+	}
+}
+
+// eraseAgain does so whenever it is asked to, until the cache is closed.
+func (c *Cache) eraseAgain() {
+	for {
+		select {
+		case <-c.again:
+		case <-c.closing.Done():
+			return
+		}
+		if c.begin(c.closing) != nil {
+			return
+		}
+		left := maps.Clone(c.untold)
+		<-c.erasures
+		for tenant, u := range left {
+			_ = c.Erase(c.closing, tenant, nil, u.keys) // else it stays untold
+		}
+	}
+}
+
+// follow erases what else there is about records that were refused because
+// they are about what was erased. What they are about was not known before, as
+// of a conversation that was being loaded for the first time, of which other
+// records may have been kept already.
+func (c *Cache) follow(refused ...Key) {
+	var ids []subjectID
+	c.fence.RLock()
+	for _, key := range refused {
+		for _, own := range c.ownSubjects([]Key{key}) {
+			if id := idOf(key.Tenant, own); !c.banned.until[id].After(time.Now()) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	c.fence.RUnlock()
+	if len(ids) == 0 {
+		return
+	}
+	if err := c.eraseHeard(c.closing, ids); err != nil && c.closing.Err() == nil {
+		c.log.Warn("of what was erased something may be left in Redis", "reason", reason(err))
+	}
 }

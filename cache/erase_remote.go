@@ -16,12 +16,14 @@ const (
 	// that do not hear of it. One that was deaf for longer forgets everything.
 	erasuresKept = 24 * time.Hour
 
-	unlinkChunk = 500 // keys in one pipeline
+	eraseChunk = 500  // commands in one pipeline
+	scanCount  = 1000 // members of a set in one answer, about
 )
 
 // note adds to the pipeline that w's record is about its subjects: a sorted
-// set for each, of records by when they will have ended. The sets are cleared
-// of those that have now and then.
+// set for each, of records by when what belongs to them will have ended, which
+// may have been kept until the record itself did. The sets are cleared of those
+// now and then.
 func (r *remote) note(ctx context.Context, pipe redis.Pipeliner, w write, ttl time.Duration) {
 	now := time.Now()
 	for _, id := range w.about {
@@ -29,39 +31,63 @@ func (r *remote) note(ctx context.Context, pipe redis.Pipeliner, w write, ttl ti
 		if rand.N(16) == 0 {
 			pipe.ZRemRangeByScore(ctx, name, "-inf", strconv.FormatInt(now.Add(-maxSkew).UnixMilli(), 10))
 		}
-		pipe.ZAdd(ctx, name, redis.Z{Score: float64(now.Add(ttl).UnixMilli()), Member: w.key.member()})
+		pipe.ZAdd(ctx, name, redis.Z{Score: float64(now.Add(ttl + w.keep).UnixMilli()), Member: w.key.member()})
 		pipe.PExpire(ctx, name, time.Duration(r.longest.Load())*11/10+maxSkew) // as long as the record that is kept longest
 	}
 }
 
-// noted returns the records that are noted as being about the subjects.
-func (r *remote) noted(ctx context.Context, tenant string, subjects []string) ([]Key, error) {
-	members, err := call(ctx, r.reads, func(ctx context.Context) ([]string, error) {
+// noted returns the records that are noted as being about the subjects. Sets
+// can be large, and are read by the piece.
+func (r *remote) noted(ctx context.Context, tenant string, subjects []string) (keys []Key, err error) {
+	for chunk := range slices.Chunk(idsOf(tenant, subjects), eraseChunk) {
+		left := make(map[subjectID]uint64, len(chunk)) // subject -> where its set is read on
+		for _, id := range chunk {
+			left[id] = 0
+		}
+		for len(left) > 0 {
+			members, err := r.scanSets(ctx, left)
+			if err != nil {
+				return keys, err
+			}
+			for _, m := range members {
+				if key, ok := parseMember(tenant, m); ok {
+					keys = append(keys, key)
+				}
+			}
+		}
+	}
+	return keys, nil
+}
+
+// scanSets reads a piece of each of the sets, and takes out of left those that
+// have no more.
+func (r *remote) scanSets(ctx context.Context, left map[subjectID]uint64) (members []string, err error) {
+	cmds, err := call(ctx, r.reads, func(ctx context.Context) (map[subjectID]*redis.ScanCmd, error) {
 		pipe := r.client.Pipeline()
-		cmds := make([]*redis.StringSliceCmd, len(subjects))
-		for i, id := range idsOf(tenant, subjects) {
-			cmds[i] = pipe.ZRange(ctx, aboutKey(id), 0, -1)
+		cmds := make(map[subjectID]*redis.ScanCmd, len(left))
+		for id, at := range left {
+			cmds[id] = pipe.ZScan(ctx, aboutKey(id), at, "", scanCount)
 		}
 		if _, err := submit(ctx, pipe); err != nil {
 			return nil, err
 		}
-		var all []string
 		for _, cmd := range cmds {
-			members, err := cmd.Result()
-			if err != nil && !wrongType(err) { // what somebody else put there says nothing
+			if err := cmd.Err(); err != nil && !wrongType(err) { // what somebody else put there says nothing
 				return nil, err
 			}
-			all = append(all, members...)
 		}
-		return all, nil
+		return cmds, nil
 	})
-	keys := make([]Key, 0, len(members))
-	for _, m := range members {
-		if key, ok := parseMember(tenant, m); ok {
-			keys = append(keys, key)
+	for id, cmd := range cmds {
+		page, next := cmd.Val()
+		for i := 0; i < len(page); i += 2 { // each with its score
+			members = append(members, page[i])
+		}
+		if left[id] = next; next == 0 {
+			delete(left, id)
 		}
 	}
-	return keys, err
+	return members, err
 }
 
 // erase removes what was found from Redis and tells the other replicas. What
@@ -122,7 +148,7 @@ return redis.call('ZRANGEBYSCORE', KEYS[1], t[1] * 1000 + math.floor(t[2] / 1000
 
 // unlink removes keys now, and not by the queue.
 func (r *remote) unlink(ctx context.Context, names []string) error {
-	for chunk := range slices.Chunk(names, unlinkChunk) {
+	for chunk := range slices.Chunk(names, eraseChunk) {
 		err := r.writes.Do(ctx, func(ctx context.Context) error {
 			pipe := r.client.Pipeline()
 			for _, name := range chunk {

@@ -151,6 +151,7 @@ func (k *kind) outcome(keys []Key, found map[string]record, err error, begun tim
 // first call decides. A key whose claim was taken away by [Loader.Drop] is
 // answered but not kept: what was loaded may be what was dropped.
 func (k *kind) settle(f *flight, keys []Key, records map[Key]record, err error) {
+	var refused []Key
 	f.once.Do(func() {
 		f.loaded, f.err = make(map[Key]*item, len(records)), err
 		k.mu.Lock()
@@ -162,12 +163,13 @@ func (k *kind) settle(f *flight, keys []Key, records map[Key]record, err error) 
 			if k.claims[key] != f {
 				continue
 			}
-			if ok && (r.data != nil || r.item.absent) {
-				k.store(key, r.item, r.data)
+			if ok && (r.data != nil || r.item.absent) && !k.store(key, r.item, r.data) {
+				refused = append(refused, key)
 			}
 			delete(k.claims, key)
 		}
 		k.mu.Unlock()
 		close(f.done)
 	})
+	k.cache.follow(refused...)
 }

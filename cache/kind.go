@@ -134,22 +134,26 @@ func (k *kind) decodeSafely(data []byte) (value any, err error) {
 	return k.decode(data)
 }
 
-// store keeps a record in both tiers, unless memory has a more recent one or
-// it is about what was erased just now.
-func (k *kind) store(key Key, it *item, data []byte) {
+// store keeps a record in both tiers, unless memory has a more recent one. It
+// reports false for one that it refuses, since it is about what was erased just
+// now: [Cache.follow] is then to be called, without any lock.
+func (k *kind) store(key Key, it *item, data []byte) bool {
 	if it.absent && k.policy.Missing == 0 {
 		k.remove(key, it.storedAt)
-		return
+		return true
 	}
 	c := k.cache
 	c.fence.RLock()
 	defer c.fence.RUnlock()
-	if c.banned.cover(k, key, it, time.Now()) || !c.memory.put(key, it) || c.remote == nil {
-		return
+	if c.banned.cover(k, key, it, time.Now()) {
+		return false
 	}
-	c.remote.put(write{
-		key: key, entry: entry{data: data, absent: it.absent, storedAt: it.storedAt}, keep: it.keep, about: k.aboutIDs(key, it),
-	})
+	if c.memory.put(key, it) && c.remote != nil {
+		c.remote.put(write{
+			key: key, entry: entry{data: data, absent: it.absent, storedAt: it.storedAt}, keep: it.keep, about: k.aboutIDs(key, it),
+		})
+	}
+	return true
 }
 
 // remove takes a record from both tiers, unless memory has one from after asOf.

@@ -6,7 +6,8 @@ import (
 )
 
 // The number of buckets at which those that are full are cleared away, and the
-// number that there are at most. Then half of them are forgotten.
+// number that there are at most. If that frees less than a quarter of them, half
+// are forgotten, or each new one would have all of them looked through.
 const (
 	sweepRates = 1 << 10
 	maxRates   = 1 << 16
@@ -81,7 +82,7 @@ func (l *localRates) clear(now time.Time) {
 			delete(l.full, key)
 		}
 	}
-	if len(l.full) >= maxRates {
+	if len(l.full) > maxRates*3/4 {
 		for key := range l.full {
 			if len(l.full) <= maxRates/2 {
 				break

@@ -224,6 +224,24 @@ func TestLocalRatesAreBounded(t *testing.T) {
 	}
 }
 
+// A sweep goes through all buckets, so that it must not be due again at once.
+func TestSweepsAreRare(t *testing.T) {
+	now := time.Now()
+	l := newLocalRates()
+	rate := []Bucket{{"a", Rate{Count: 1, Per: time.Hour, Burst: 1}}}
+	for i := range maxRates {
+		at := now.Add(time.Hour)
+		if i < 100 { // are full again in the end
+			at = now
+		}
+		l.take(at, []string{fmt.Sprint(i)}, rate)
+	}
+	l.take(now.Add(time.Hour), []string{"one more"}, rate)
+	if n := len(l.full); l.sweep-n < maxRates/4 || n < maxRates/2 {
+		t.Errorf("%d buckets are kept, and swept again at %d", n, l.sweep)
+	}
+}
+
 func TestRateKeys(t *testing.T) {
 	keys := []string{rateKey("t", "tenant"), rateKey("t", "key:tenant"), rateKey("u", "tenant"), rateKey("", "probe")}
 	slices.Sort(keys)

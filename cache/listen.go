@@ -120,6 +120,7 @@ func (l *listener) catchUp(ctx context.Context) error {
 			return err
 		}
 	}
+	l.cache.askAgain()
 	l.cache.gap.Store(int64(time.Since(l.cache.born)))
 	if l.deaf {
 		l.deaf = false
@@ -143,7 +144,10 @@ func (l *listener) obey(ctx context.Context, payload string) error {
 			k.forget(*n.Drop)
 		}
 	case n.From != l.cache.remote.name:
-		return l.cache.eraseHeard(ctx, n.Erase)
+		if err := l.cache.eraseHeard(ctx, n.Erase); err != nil {
+			return err
+		}
+		l.cache.askAgain() // it may have been asked for here, and failed
 	}
 	return nil
 }

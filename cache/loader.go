@@ -16,7 +16,7 @@ var ErrMiss = errors.New("cache: no copy")
 type LoaderConfig[V any] struct {
 	Kind     string                  // name in keys, metrics and logs: a-z, 0-9, hyphen, 32 at most; one loader a kind
 	Policy   Policy                  // how long a record may be used
-	Deadline time.Duration           // of one load, on a context of its own; must be set
+	Deadline time.Duration           // of one load, on a context of its own; must be set, and is less than 44 s
 	Encode   func(V) ([]byte, error) // to compact JSON; nil: encoding/json
 	Decode   func([]byte) (V, error) // from the JSON that Encode made, which it may keep; nil: encoding/json
 	Absent   func(error) bool        // whether a load's error says that the ids it did not answer do not exist; nil: none does
@@ -64,6 +64,8 @@ func NewLoader[V any](c *Cache, cfg LoaderConfig[V]) (*Loader[V], error) {
 		return nil, fmt.Errorf("cache: policy of %s: %w", cfg.Kind, err)
 	case cfg.Deadline <= 0:
 		return nil, fmt.Errorf("cache: kind %s has no deadline", cfg.Kind)
+	case cfg.Deadline+abandonAfter >= banFor:
+		return nil, fmt.Errorf("cache: a load of kind %s could bring back what was erased %v ago", cfg.Kind, banFor)
 	}
 	if cfg.Encode == nil {
 		cfg.Encode = func(v V) ([]byte, error) { return json.Marshal(v) }
@@ -132,8 +134,8 @@ func (l *Loader[V]) Peek(ctx context.Context, tenant string, ids []string, skipR
 // Put keeps a record that was obtained otherwise, as of now.
 func (l *Loader[V]) Put(tenant, id string, v V) {
 	r := l.record(v, time.Now())
-	if r.data != nil {
-		l.kind.store(l.key(tenant, id), r.item, r.data)
+	if key := l.key(tenant, id); r.data != nil && !l.kind.store(key, r.item, r.data) {
+		l.kind.cache.follow(key)
 	}
 }
 

@@ -2,12 +2,14 @@ package cache
 
 import (
 	"math"
+	"sync"
 	"time"
 
 	"github.com/maypok86/otter/v2"
 )
 
-// item is a record in memory, decoded once. It is shared and never changed.
+// item is a record in memory, decoded once. It is shared and never changed; what
+// it is about is worked out when it is first asked for.
 type item struct {
 	value    any // of the loader's type; nil when absent
 	absent   bool
@@ -16,6 +18,9 @@ type item struct {
 	keep     time.Duration // how long after storedAt it may be used at all
 	size     int           // bytes of its JSON
 	shared   bool          // read from Redis: perhaps another replica's, by another clock
+
+	reading sync.Once // of about
+	about   []subjectID
 }
 
 // age is never negative: clocks step back, and replicas' clocks differ.

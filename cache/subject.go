@@ -42,12 +42,13 @@ func (k *kind) aboutIDs(key Key, it *item) []subjectID {
 	if k.about == nil || it.absent {
 		return nil
 	}
-	return idsOf(key.Tenant, k.about(key.Tenant, key.ID, it.value))
+	it.reading.Do(func() { it.about = idsOf(key.Tenant, k.about(key.Tenant, key.ID, it.value)) })
+	return it.about
 }
 
 // subjectIDs are all subjects of a record.
 func (k *kind) subjectIDs(key Key, it *item) []subjectID {
-	ids := k.aboutIDs(key, it)
+	ids := slices.Clone(k.aboutIDs(key, it))
 	if own := k.ownSubject(key); own != "" {
 		ids = append(ids, idOf(key.Tenant, own))
 	}

@@ -19,6 +19,10 @@ import (
 const (
 	cursorVersion = "2"
 	digestLen     = 12
+
+	// maxCursor is the longest cursor of a store, in bytes, that makes one of
+	// ours which a caller can send: of 4096 characters.
+	maxCursor = 4096*3/4 - digestLen - len(forward)
 )
 
 // position is where a page of a list begins, and which way the walk goes on

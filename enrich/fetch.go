@@ -129,6 +129,9 @@ func (e *Enricher) loadPage(ctx context.Context, t *Tenant, q upstream.ListQuery
 		if err != nil {
 			return nil, err
 		}
+		if len(page.Next) > maxCursor || len(page.Prev) > maxCursor {
+			return nil, upstream.BadResponse // a list that nobody could go on with
+		}
 		return map[string]*upstream.Page{key: &page}, nil
 	}
 	return e.records.lists.Load(ctx, t.ID, []string{key}, e.staleNow(t.Store, upstream.OpList), load)[0]

@@ -81,7 +81,7 @@ func (j *join) run(ctx context.Context) error {
 	j.convReport = report(j.start, j.t.StoreName, res)
 	err := conversationError(res)
 	if err == nil {
-		err = j.adopt(res.Value)
+		err = j.adopt(res)
 	}
 	if err != nil {
 		cancel()
@@ -148,11 +148,11 @@ func (j *join) mayShow(c *upstream.Conversation) bool {
 // adopt takes the conversation that the document is about, if the credential
 // may see its workspace. Records are shared and never changed: the document's
 // own copy is.
-func (j *join) adopt(c *upstream.Conversation) error {
-	if !j.mayShow(c) {
-		return upstream.NotFound
+func (j *join) adopt(res cache.Result[*upstream.Conversation]) error {
+	if !j.mayShow(res.Value) {
+		return hidden(res)
 	}
-	own := *c
+	own := *res.Value
 	j.t.place(&own)
 	j.conversation = &own
 	j.convReport.Took = time.Since(j.start)
@@ -163,6 +163,16 @@ func (j *join) adopt(c *upstream.Conversation) error {
 		}
 	}
 	return nil
+}
+
+// hidden is what is said of a conversation in a workspace that the credential
+// may not see: what would be said of an id that nobody knows. While the store
+// cannot be asked, that is no 404, however old the copy that tells us better.
+func hidden(res cache.Result[*upstream.Conversation]) error {
+	if res.State == cache.Stale && res.Err != nil && !errors.Is(res.Err, errUnlisted) {
+		return res.Err
+	}
+	return upstream.NotFound
 }
 
 // gone notices that a conversation known from a list has been deleted since:

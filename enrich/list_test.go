@@ -1,10 +1,12 @@
 package enrich
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -139,6 +141,39 @@ func TestCursorBelongsToItsList(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLongCursor: a page whose cursor no caller could send is refused, rather
+// than the rest of the list be lost.
+func TestLongCursor(t *testing.T) {
+	for size, want := range map[int]upstream.Kind{maxCursor: "", maxCursor + 1: upstream.BadResponse} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 2)
+			w.row.Store = &wordyStore{w.rows, strings.Repeat("x", size)}
+			d, err := w.e.List(t.Context(), w.row, ListRequest{PerPage: 1, Include: []Part{PartContact}})
+			if upstream.KindOf(err) != want && (err != nil || want != "") {
+				t.Fatalf("%d bytes: %v, want %q", size, err, want)
+			}
+			if err != nil {
+				return
+			}
+			var p page
+			if err := json.Unmarshal(d.Body, &p); err != nil || p.NextCursor == nil || len(*p.NextCursor) > 4096 {
+				t.Errorf("%d bytes: %v, cursor %v", size, err, p.NextCursor)
+			}
+		})
+	}
+}
+
+type wordyStore struct {
+	*rowStore
+	next string
+}
+
+func (s *wordyStore) List(ctx context.Context, q upstream.ListQuery) (upstream.Page, error) {
+	page, err := s.rowStore.List(ctx, q)
+	page.Next = s.next
+	return page, err
 }
 
 func TestListRefusals(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 //   - the id of a link, as "phone:" and a digest: that link; rows of a store
 //     without links whose first rule leads there.
 //   - "conversation:ID": the conversation or row, its messages, its attention
-//     items, its remembered link.
+//     items, its remembered link, its place in the list.
 //   - "lists": all pages of lists. They last an hour at most.
 //
 // An account is a company's record and stays, as do the digests of ids that
@@ -32,7 +32,8 @@ const (
 const untoldRetry = 2 * time.Second
 
 // UntoldError: the person may be forgotten by this process, but not all others
-// could be told. It has to be asked for again.
+// could be told, or the CRM could not say by what else the person is known. It
+// has to be asked for again.
 type UntoldError struct {
 	RetryAfter time.Duration
 	Err        error
@@ -51,16 +52,44 @@ func (e *Enricher) Erase(ctx context.Context, t *Tenant, contactID string) error
 	ctx, cancel := e.bounded(context.WithoutCancel(ctx), time.Now())
 	defer cancel()
 	subjects := []string{aboutContact + contactID, aboutLists, anchor{by: upstream.ByID, value: contactID}.key()}
-	for _, res := range e.records.contacts.Peek(ctx, t.ID, []string{contactID}, false) {
-		if res.Value != nil {
-			subjects = append(subjects, t.keysOf(res.Value)...)
-		}
-	}
+	keys, unasked := e.knownBy(ctx, t, contactID)
+	subjects = append(subjects, keys...)
 	err := e.cfg.Cache.Erase(ctx, t.ID, subjects, func(subject string) []cache.Key { return namedBy(t.ID, subject) })
+	if err == nil {
+		err = unasked
+	}
 	if err != nil {
 		return &UntoldError{RetryAfter: untoldRetry, Err: err}
 	}
 	return nil
+}
+
+// knownBy returns the ids of the links by which a contact can be found. Where
+// the contact is not cached, the CRM is asked: else rows that nobody has read
+// yet, which have its number but no link, would stay. One that the CRM does not
+// have is known by nothing.
+func (e *Enricher) knownBy(ctx context.Context, t *Tenant, contactID string) ([]string, error) {
+	if res := e.records.contacts.Peek(ctx, t.ID, []string{contactID}, false)[0]; res.Value != nil {
+		return t.keysOf(res.Value), nil
+	}
+	if t.CRM == nil {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.CRM)
+	defer cancel()
+	got, err := t.CRM.Contacts(ctx, []string{contactID})
+	if full, ok := got[contactID]; ok {
+		c, err := newContact(full)
+		if err != nil {
+			return nil, fmt.Errorf("contact %w", upstream.BadResponse)
+		}
+		return t.keysOf(c), nil
+	}
+	switch upstream.KindOf(err) {
+	case upstream.NotFound, upstream.WrongRecord: // it has none of this id
+		return nil, nil
+	}
+	return nil, err
 }
 
 // keysOf are the ids of the links by which a contact can be found.
@@ -103,6 +132,7 @@ func namedBy(tenant, subject string) []cache.Key {
 			{Tenant: tenant, Kind: kindConversation, ID: id}, {Tenant: tenant, Kind: kindRow, ID: id},
 			{Tenant: tenant, Kind: kindThread, ID: id}, {Tenant: tenant, Kind: kindThread, ID: id + withoutCalls},
 			{Tenant: tenant, Kind: kindAttention, ID: id}, {Tenant: tenant, Kind: kindLink, ID: rememberedKey(id)},
+			{Tenant: tenant, Kind: kindPlace, ID: id},
 		}
 	case subject == aboutLists:
 		return nil // their ids are digests of queries; each is noted as it is kept

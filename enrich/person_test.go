@@ -114,6 +114,43 @@ func TestEraseByWhatTheContactShows(t *testing.T) {
 	})
 }
 
+// TestEraseAsksTheCRM: of a person whom nobody has read yet only the CRM can
+// say by which number the rows go.
+func TestEraseAsksTheCRM(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		err  error
+		gone bool // from the CRM
+		left []string
+		told bool
+	}{
+		{"it has the contact", nil, false, []string{"row conv-2"}, true},
+		{"it has it no more", nil, true, []string{"row conv-1", "row conv-2"}, true},
+		{"it says so", upstream.NotFound, true, []string{"row conv-1", "row conv-2"}, true},
+		{"it has another", upstream.WrongRecord, true, []string{"row conv-1", "row conv-2"}, true},
+		{"it cannot be asked", upstream.BreakerOpen, false, []string{"row conv-1", "row conv-2"}, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 2)
+			for i := 1; i <= 2; i++ {
+				c := conv(i)
+				w.e.records.rows.Put(tenantID, c.ID, &c)
+			}
+			w.crm.failing(upstream.OpContacts, tt.err)
+			if tt.gone {
+				delete(w.crm.contacts, "con-1")
+			}
+			err := w.e.Erase(t.Context(), w.row, "con-1")
+			if _, untold := errors.AsType[*UntoldError](err); untold == tt.told || (err == nil) != tt.told {
+				t.Errorf("%s: error %v", tt.name, err)
+			}
+			if diff := cmp.Diff(tt.left, w.known(t, w.row, 2)); diff != "" {
+				t.Errorf("%s: known (-want +got):\n%s", tt.name, diff)
+			}
+		})
+	}
+}
+
 // TestEraseByLink: a remembered link leads to the rows, also when the contact
 // is not cached.
 func TestEraseByLink(t *testing.T) {
@@ -164,9 +201,9 @@ func TestKeysOfAContact(t *testing.T) {
 func TestNamedBy(t *testing.T) {
 	own := map[string]func(string) string{
 		kindContact: ownContact, kindLink: ownLink, kindConversation: ownConversation, kindRow: ownConversation,
-		kindThread: ownConversation, kindAttention: ownConversation,
+		kindThread: ownConversation, kindAttention: ownConversation, kindPlace: ownConversation,
 	}
-	for subject, n := range map[string]int{"contact:con-1": 1, "conversation:conv-1": 6, "phone:abc": 1, aboutLists: 0} {
+	for subject, n := range map[string]int{"contact:con-1": 1, "conversation:conv-1": 7, "phone:abc": 1, aboutLists: 0} {
 		keys := namedBy("t", subject)
 		if len(keys) != n {
 			t.Errorf("%s: %v", subject, keys)

@@ -119,10 +119,12 @@ func (t *Tenant) within(filters map[upstream.Filter]string, workspaces []string)
 	if v == "" || !slices.Contains(able, f) {
 		return narrowed
 	}
-	if asked := filters[f]; asked != "" && asked != v {
+	switch asked := filters[f]; {
+	case asked == "":
+		narrowed[f] = v
+	case asked != v && f == upstream.FilterType:
 		return nil
-	}
-	narrowed[f] = v
+	} // a number can be written in several ways: which rows have it is for the store to say
 	return narrowed
 }
 

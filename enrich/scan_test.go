@@ -40,6 +40,7 @@ func TestWithin(t *testing.T) {
 		{"a type that is asked for", knowsNot, filters{upstream.FilterType: "widget"}, []string{"web"}, filters{upstream.FilterType: "widget"}},
 		{"another type asked for", knowsNot, filters{upstream.FilterType: "api"}, []string{"web"}, nil},
 		{"a sender", knowsNot, nil, []string{"de"}, filters{upstream.FilterWhatsappSender: "+49"}},
+		{"a sender that is asked for as a store may read it, too", knowsNot, filters{upstream.FilterWhatsappSender: "49"}, []string{"de"}, filters{upstream.FilterWhatsappSender: "49"}},
 		{"two workspaces of a sender", knowsNot, nil, []string{"de", "de2"}, filters{upstream.FilterWhatsappSender: "+49"}},
 		{"a type and a sender in one rule", knowsNot, nil, []string{"de2"}, filters{upstream.FilterType: "whatsapp"}},
 		{"two senders", knowsNot, nil, []string{"de", "fr"}, filters{}},
@@ -363,5 +364,51 @@ func TestBoundCredentialReads(t *testing.T) {
 				t.Errorf("warm %v, bound to its own: %v", warm, err)
 			}
 		})
+	}
+}
+
+// TestHiddenAndUnknownFailAlike: while the store is away, a conversation in
+// another workspace is answered as one that never was: no copy of it shows.
+func TestHiddenAndUnknownFailAlike(t *testing.T) {
+	refused := func(c *calls) {
+		for _, op := range []upstream.Op{upstream.OpConversation, upstream.OpList, upstream.OpThread} {
+			c.failing(op, &upstream.Error{Kind: upstream.Refused, Op: op})
+		}
+	}
+	for _, tt := range []struct {
+		name   string
+		harm   func(*calls)
+		absent bool // is what is said of both
+		same   bool // in the same words: a search that runs out of time has others than a call
+	}{
+		{"healthy", func(*calls) {}, true, false},
+		{"refused", refused, false, true},
+		{"slow", func(c *calls) { c.latency = time.Hour }, false, false},
+	} {
+		for _, proves := range []bool{true, false} {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 3)
+				tenant, source := w.row, &w.rows.calls
+				if proves {
+					tenant, source = w.read, &w.reads.calls
+				}
+				w.ask(t, tenant, "conv-2")
+				time.Sleep(3 * time.Second) // the copy is stale
+				synctest.Wait()
+				tt.harm(source)
+				ask := func(id string) error {
+					_, err := w.e.Conversation(t.Context(), tenant, Request{ID: id, Include: everything, Workspaces: []string{"elsewhere"}})
+					return err
+				}
+				hidden, unknown := ask("conv-2"), ask("conv-77")
+				if errors.Is(hidden, upstream.NotFound) != tt.absent || errors.Is(unknown, upstream.NotFound) != tt.absent {
+					t.Errorf("%s, proves %v: hidden %v, unknown %v", tt.name, proves, hidden, unknown)
+				}
+				if tt.same && hidden.Error() != unknown.Error() {
+					t.Errorf("%s, proves %v: hidden %v, unknown %v", tt.name, proves, hidden, unknown)
+				}
+				time.Sleep(time.Minute) // what was begun comes to its end
+			})
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -52,7 +51,8 @@ type Audit struct {
 	queue  chan auditLine
 	stop   chan struct{} // closed by Close
 	done   chan struct{} // closed when nothing is written any more
-	failed bool          // said so in the log; used by run alone
+	failed bool          // the latest line, and that was said in the log; used by run alone
+	torn   bool          // the latest write broke off; used by run alone
 
 	written, dropped, lost atomic.Uint64
 }
@@ -118,44 +118,42 @@ func (a *Audit) note(x *exchange, r *http.Request, did action, shown enrich.Show
 // run writes lines until Close, and then what is queued.
 func (a *Audit) run() {
 	defer close(a.done)
-	out := bufio.NewWriter(a.cfg.Out)
 	for {
 		select {
 		case line := <-a.queue:
-			a.write(out, line)
+			a.write(line)
 		case <-a.stop:
 			for len(a.queue) > 0 {
-				a.write(out, <-a.queue)
+				a.write(<-a.queue)
 			}
 			return
 		}
 	}
 }
 
-// write writes the line and all that wait behind it, and counts them once they
-// are out.
-func (a *Audit) write(out *bufio.Writer, line auditLine) {
-	n := uint64(1)
-	err := a.encode(out, line)
-	for ; err == nil && len(a.queue) > 0; n++ {
-		err = a.encode(out, <-a.queue)
+// write writes the line at once: a file that is appended to is then never cut
+// within a line by whoever rotates it. After a write that broke off, the rest of
+// that line is ended first, or the next one would be lost with it.
+func (a *Audit) write(line auditLine) {
+	b, err := a.encode(line)
+	if a.torn {
+		b = append([]byte{'\n'}, b...)
 	}
 	if err == nil {
-		err = out.Flush()
+		var n int
+		n, err = a.cfg.Out.Write(b)
+		a.torn = err != nil && (a.torn || n > 0)
 	}
-	if err != nil {
-		a.lost.Add(n)
-		out.Reset(a.cfg.Out) // a bufio.Writer keeps its error
-		if !a.failed {
-			a.cfg.Logger.Error("the audit log cannot be written", "error", err)
-		}
-	} else {
-		a.written.Add(n)
+	if err == nil {
+		a.written.Add(1)
+	} else if a.lost.Add(1); !a.failed {
+		a.cfg.Logger.Error("the audit log cannot be written", "error", err)
 	}
 	a.failed = err != nil
 }
 
-func (a *Audit) encode(out io.Writer, line auditLine) error {
+// encode returns the line with its end.
+func (a *Audit) encode(line auditLine) ([]byte, error) {
 	line.Conversations, line.Accounts = listed(line.Conversations), listed(line.Accounts)
 	line.Contacts = listed(line.Contacts)
 	if a.cfg.Hash {
@@ -167,11 +165,7 @@ func (a *Audit) encode(out io.Writer, line auditLine) error {
 		line.Contacts = hashed
 	}
 	b, err := json.Marshal(line)
-	if err != nil {
-		return err
-	}
-	_, err = out.Write(append(b, '\n'))
-	return err
+	return append(b, '\n'), err
 }
 
 // listed makes a list of none an empty one.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -174,6 +175,51 @@ func TestAuditThatCannotBeWritten(t *testing.T) {
 		}
 		if n := len(out.lines(t)); n != 1 {
 			t.Errorf("%d lines, want the one since the disk has room", n)
+		}
+	})
+}
+
+// disk has room for so many bytes.
+type disk struct {
+	bytes.Buffer
+	room int
+}
+
+func (d *disk) Write(p []byte) (int, error) {
+	n := min(len(p), d.room)
+	d.room -= n
+	d.Buffer.Write(p[:n])
+	if n < len(p) {
+		return n, io.ErrShortWrite
+	}
+	return n, nil
+}
+
+// A line that breaks off costs no other line.
+func TestAuditLineThatBreaksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &disk{room: 50}
+		a := newAudit(t, AuditConfig{Out: out})
+		h := audited(t, enrich.Shown{}, a)
+		h.get(conversationTarget) // half of it is written
+		h.get(conversationTarget) // nothing is
+		synctest.Wait()
+		out.room = 1 << 20 // nothing is being written now
+		h.get(conversationTarget)
+		h.get(conversationTarget)
+		a.Close()
+		if s := a.Stats(); s != (AuditStats{Written: 2, Failed: 2}) {
+			t.Errorf("stats %+v", s)
+		}
+		lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+		whole := 0
+		for _, l := range lines {
+			if json.Valid([]byte(l)) {
+				whole++
+			}
+		}
+		if len(lines) != 3 || whole != 2 {
+			t.Errorf("%d lines, %d of them whole; want half a one, and two", len(lines), whole)
 		}
 	})
 }

@@ -169,6 +169,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	x := newExchange(w, r)
 	maps.Copy(w.Header(), s.headers)
+	if len(r.TransferEncoding) > 0 {
+		// Nothing here takes a body. Where one of unknown length ends, a proxy
+		// may think otherwise, so that nothing behind it is a request.
+		w.Header().Set("Connection", "close")
+	}
 	defer s.finish(x, r)
 	if err := s.guard(x, r); err != nil {
 		s.fail(x, r, err)

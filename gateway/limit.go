@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -23,9 +24,10 @@ type limited time.Duration
 // Error implements error.
 func (limited) Error() string { return "gateway: over the rate limit" }
 
-// limit counts the request against its caller's rate limits.
+// limit counts the request against its caller's rate limits, also for a caller
+// who hangs up at once: what it began goes on, and all replicas hear of it.
 func (s *Server) limit(x *exchange, r *http.Request) error {
-	quotas, ok := s.cfg.Limit(r.Context(), x.who)
+	quotas, ok := s.cfg.Limit(context.WithoutCancel(r.Context()), x.who)
 	x.quotas = quotas
 	if ok {
 		return nil

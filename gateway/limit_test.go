@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -81,6 +82,25 @@ func TestNobodyIsLimitedWithoutAKey(t *testing.T) {
 	}
 	if asked != nil {
 		t.Errorf("asked for %v", asked)
+	}
+}
+
+// Whoever hangs up at once is counted like everybody else.
+func TestCallerGoneIsCounted(t *testing.T) {
+	ctx, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	counted := false
+	h := newHarness(t, func(c *Config) {
+		c.Limit = func(ctx context.Context, _ auth.Principal) ([]Quota, bool) {
+			counted = ctx.Err() == nil
+			return nil, true
+		}
+	})
+	r := httptest.NewRequestWithContext(ctx, "GET", conversationTarget, nil)
+	r.Header.Set("Authorization", "Bearer "+readKey)
+	h.server.ServeHTTP(httptest.NewRecorder(), r)
+	if !counted {
+		t.Error("the limiter is asked in a context that has ended")
 	}
 }
 

@@ -68,7 +68,6 @@ func TestRoles(t *testing.T) {
 		{"read, bound to workspaces", boundKey, []string{auth.ScopeRead}},
 		{"read and costs", costsKey, []string{auth.ScopeRead, auth.ScopeCosts}},
 		{"erase", eraseKey, []string{auth.ScopeErase}},
-		{"erase", eraseKey, []string{auth.ScopeErase}},
 	}
 	h := newHarness(t, nil)
 	for _, route := range h.server.Routes() {

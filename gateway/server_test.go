@@ -105,6 +105,41 @@ func TestOverTheWire(t *testing.T) {
 	}
 }
 
+// TestNothingBehindABody: where a body of unknown length ends, a proxy may
+// think otherwise, so that what comes behind it is not taken for a request.
+func TestNothingBehindABody(t *testing.T) {
+	h := newHarness(t, nil)
+	addr := h.serve(t)
+	const next = "GET /livez HTTP/1.1\r\nHost: weft.test\r\nConnection: close\r\n\r\n"
+	for name, tt := range map[string]struct {
+		headers, body string
+		answers       int
+	}{
+		"no body":              {"", "", 2},
+		"a length":             {"Content-Length: 5\r\n", "hello", 2},
+		"chunks":               {"Transfer-Encoding: chunked\r\n", "0\r\n\r\n", 1},
+		"chunks, and a length": {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := net.Dial("tcp", addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := fmt.Fprintf(c, "GET /livez HTTP/1.1\r\nHost: weft.test\r\n%s\r\n%s%s", tt.headers, tt.body, next); err != nil {
+				t.Fatal(err)
+			}
+			got, _ := io.ReadAll(c)
+			if n := strings.Count(string(got), "HTTP/1.1 200 OK"); n != tt.answers {
+				t.Errorf("%d answers, want %d:\n%s", n, tt.answers, got)
+			}
+		})
+	}
+}
+
 // TestHalfClosed: a caller who can still read is not sent an empty 200.
 func TestHalfClosed(t *testing.T) {
 	h := newHarness(t, nil)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 )
 
 // maxFile bounds the configuration file, in bytes.
@@ -16,7 +17,7 @@ func loadConfig(path string, getenv func(string) string) (Config, error) {
 	if err != nil {
 		return Config{}, &configError{path, []problem{{text: withoutPath(err).Error()}}}
 	}
-	return parseConfig(path, data, getenv)
+	return parseChecked(path, data, getenv, (*Config).validateFiles)
 }
 
 func readConfig(path string) ([]byte, error) {
@@ -35,6 +36,10 @@ func readConfig(path string) ([]byte, error) {
 // parseConfig reads a configuration file of the given name. All that is wrong
 // with it is in one error.
 func parseConfig(name string, data []byte, getenv func(string) string) (Config, error) {
+	return parseChecked(name, data, getenv, func(*Config, *report) {})
+}
+
+func parseChecked(name string, data []byte, getenv func(string) string, check func(*Config, *report)) (Config, error) {
 	r := &reader{report: newReport(), env: getenv}
 	c := defaultConfig()
 	if !r.document(data, c.shape()) {
@@ -43,8 +48,27 @@ func parseConfig(name string, data []byte, getenv func(string) string) (Config, 
 	c.shape().override(r, "")
 	c.complete()
 	c.validate(&r.report)
+	check(&c, &r.report)
 	if err := r.err(name); err != nil {
 		return Config{}, err
 	}
 	return c, nil
+}
+
+// validateFiles looks for the files that the configuration names. They are
+// relative to the working directory.
+func (c *Config) validateFiles(r *report) {
+	there := func(path, file string) {
+		if _, err := os.Stat(file); err != nil {
+			r.fail(path, "%v", withoutPath(err))
+		}
+	}
+	for n, i := range c.Issuers {
+		if i.JWKSFile != "" {
+			there(join(index("issuers", n), "jwks_file"), i.JWKSFile)
+		}
+	}
+	if f := c.Audit.File; f != "" && f != stdout {
+		there("audit.file", filepath.Dir(f)) // the file itself is made where there is none
+	}
 }

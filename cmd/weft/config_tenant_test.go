@@ -19,6 +19,7 @@ func tenantEdits() []edit {
 		{"no scopes", ", scopes: [conversations:read]}", "}", "weft.yaml:20: tenants[1].keys[0].scopes: is missing"},
 		{"scopes of an ops key", "keys: []", `keys: [{id: a, sha256: "` + strings.Repeat("3", 64) + `", scopes: [conversations:read]}]`, "weft.yaml:2: ops.keys[0].scopes: unknown key; want one of id, sha256"},
 		{"key of a foreign workspace", "workspaces: []", "workspaces: [main, other]", "weft.yaml:13: tenants[0].keys[0].workspaces[1]: is not a workspace of this tenant"},
+		{"bound key that erases", "scopes: [conversations:read], workspaces: []", "scopes: [contacts:erase], workspaces: [main]", "weft.yaml:13: tenants[0].keys[0].workspaces: cannot go with contacts:erase: people are the tenant's, not a workspace's"},
 		{"hide", "# more", "hide: [messages]", "weft.yaml:17: tenants[0].hide[0]: want one of functionCalls, variables"},
 		{"hide twice", "# more", "hide: [variables, variables]", "weft.yaml:17: tenants[0].hide[1]: repeats tenants[0].hide[0] on line 17"},
 		{"origin with a path", "# more", "cors: [https://inbox.example/app]", "weft.yaml:17: tenants[0].cors[0]: want an origin such as https://inbox.example, with nothing after the host and port"},

@@ -3,7 +3,10 @@ package main
 import (
 	"fmt"
 	"net"
+	"slices"
 	"time"
+
+	"github.com/weft-gateway/weft/gateway/auth"
 )
 
 // minRequest is kept back from a request's deadline to write the answer.
@@ -79,6 +82,9 @@ func (c *Config) validateKeys(r *report) {
 		for i, k := range keys {
 			r.unique(ids, k.ID, join(index(path, i), "id"), "repeats the id of")
 			r.unique(hashes, k.SHA256, join(index(path, i), "sha256"), "is the key of")
+			if len(k.Workspaces) > 0 && slices.Contains(k.Scopes, auth.ScopeErase) {
+				r.fail(join(index(path, i), "workspaces"), "cannot go with %s: people are the tenant's, not a workspace's", auth.ScopeErase)
+			}
 		}
 	}
 	unique("ops.keys", c.Ops.Keys)

@@ -64,8 +64,9 @@ func told(a answer) string {
 func testObjects(t *testing.T) {
 	const never, bound = "00000000-0000-4000-8000-000000000000", "weft_test_key_bound"
 	in := install(t, options{
-		hide: "workspaces: [{id: web, types: [widget]}]",
-		keys: keyLine("bound", bound, "scopes: [conversations:read], workspaces: [web]"),
+		extra: deadlines(sandbox.Dial{}),
+		hide:  "workspaces: [{id: web, types: [widget]}]",
+		keys:  keyLine("bound", bound, "scopes: [conversations:read], workspaces: [web]"),
 	})
 	read := func(key, id string) string { return told(in.get(t, key, "/api/conversations/"+id)) }
 	acme, globex := in.box.ConversationIDs(sandbox.Acme), in.box.ConversationIDs(sandbox.Globex)
@@ -130,7 +131,7 @@ func testWorkspace(t *testing.T, in *installation, bound, want string) {
 // testForeignRecords: what a source answers in the place of what was asked for
 // is no answer, is not kept, and is counted.
 func testForeignRecords(t *testing.T) {
-	in := install(t, options{})
+	in := install(t, options{extra: deadlines(sandbox.Dial{})})
 	path := "/api/conversations/" + sandbox.ExampleNative
 	in.dial(t, in.box.Native(), "read", sandbox.Dial{Body: sandbox.BodyWrongRecord})
 	if a := in.get(t, keyGlobex, path); a.status != http.StatusBadGateway || !strings.Contains(string(a.body), "store_invalid") {
@@ -189,7 +190,7 @@ func compareTimes(t *testing.T, in *installation, key string, foreign []string) 
 // testAuthentication: one answer for everybody who is nobody.
 func testAuthentication(t *testing.T) {
 	const expired = "weft_test_key_that_has_expired"
-	in := install(t, options{keys: keyLine("old", expired, "scopes: [conversations:read], expires: 2020-01-01")})
+	in := install(t, options{extra: deadlines(sandbox.Dial{}), keys: keyLine("old", expired, "scopes: [conversations:read], expires: 2020-01-01")})
 	const path = "/api/conversations/" + sandbox.ExampleAPI
 	ask := func(target string, headers http.Header) answer {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, in.public+target, nil)
@@ -252,7 +253,7 @@ func editing(edit func(*http.Request, []byte) []byte) func(http.Handler) http.Ha
 // testProperties: of a record only the contract's fields are shown, and a
 // caller can ask for no others.
 func testProperties(t *testing.T) {
-	in := install(t, options{between: editing(func(_ *http.Request, b []byte) []byte {
+	in := install(t, options{extra: deadlines(sandbox.Dial{}), between: editing(func(_ *http.Request, b []byte) []byte {
 		return bytes.ReplaceAll(b, []byte(`"resolutionStatus":`), []byte(`"ssn":"canary-078-05-1120","__proto__":{"admin":"canary"},"internal_notes":"canary","ID":"canary","resolutionStatus":`))
 	})})
 	for _, key := range []string{keyAcme, keyCosts} {
@@ -274,7 +275,7 @@ func testProperties(t *testing.T) {
 // testResources: everything that a caller can make more of has an end.
 func testResources(t *testing.T) {
 	const hasty = "weft_test_key_with_a_limit"
-	in := install(t, options{keys: keyLine("hasty", hasty, "scopes: [conversations:read], limits: {requests: 1/m, burst: 3}")})
+	in := install(t, options{extra: deadlines(sandbox.Dial{}), keys: keyLine("hasty", hasty, "scopes: [conversations:read], limits: {requests: 1/m, burst: 3}")})
 	for _, query := range []string{"per_page=101", "per_page=0", "per_page=-1", "per_page=1e9", "per_page=", "cursor=" + strings.Repeat("A", 1025), "customer_phone=" + strings.Repeat("1", 33)} {
 		if a := in.get(t, keyAcme, "/api/conversations?"+query); a.status != http.StatusBadRequest {
 			t.Errorf("%s: %d", query, a.status)
@@ -317,7 +318,7 @@ func testResources(t *testing.T) {
 // testFunctions: what is for operators is not to be had on the public listener,
 // whoever asks, and the other way round.
 func testFunctions(t *testing.T) {
-	in := install(t, options{})
+	in := install(t, options{extra: deadlines(sandbox.Dial{})})
 	for _, path := range []string{"/metrics", "/breakers", "/breakers/rest-contacts", "/breakers/events", "/healthz", "/console", "/debug/pprof/", "/debug/pprof/heap", "/debug/vars", "/admin", "/dials"} {
 		for _, key := range []string{keyAcme, keyCosts} {
 			if a := in.get(t, key, path); a.status != http.StatusNotFound {
@@ -362,7 +363,7 @@ func testFunctions(t *testing.T) {
 // costs nobody anything.
 func testFlows(t *testing.T) {
 	const scanner = "weft_test_key_of_a_scanner"
-	in := install(t, options{keys: keyLine("scanner", scanner, "scopes: [conversations:read], limits: {requests: 1/m, burst: 5}")})
+	in := install(t, options{extra: deadlines(sandbox.Dial{}), keys: keyLine("scanner", scanner, "scopes: [conversations:read], limits: {requests: 1/m, burst: 5}")})
 	in.page(t, keyAcme, url.Values{"per_page": {"100"}})
 	in.box.Autocalls().ResetCalls()
 	refused := 0

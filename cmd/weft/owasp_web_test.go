@@ -22,7 +22,7 @@ func testForgery(t *testing.T) {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) }))
 	defer elsewhere.Close()
 	var redirects atomic.Bool
-	in := install(t, options{between: func(next http.Handler) http.Handler {
+	in := install(t, options{extra: deadlines(sandbox.Dial{}), between: func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if redirects.Load() {
 				http.Redirect(w, r, elsewhere.URL+r.URL.Path, http.StatusTemporaryRedirect)
@@ -74,7 +74,7 @@ func testForgery(t *testing.T) {
 // testMisconfiguration: every answer, of whatever kind, is as hard to misuse as
 // the others, and no header of a proxy or a caller changes it.
 func testMisconfiguration(t *testing.T) {
-	in := install(t, options{hide: "cors: [https://inbox.example]", extra: "hsts: true"})
+	in := install(t, options{hide: "cors: [https://inbox.example]", extra: "hsts: true\n" + deadlines(sandbox.Dial{})})
 	in.document(t, keyAcme, sandbox.ExampleAPI)
 	in.dial(t, in.box.Native(), "", sandbox.Dial{ErrorRate: 1})
 	const known = "/api/conversations/" + sandbox.ExampleAPI
@@ -165,7 +165,7 @@ func testForwardedHeaders(t *testing.T, in *installation) {
 
 // testInventory: the contract says what there is, and there is nothing else.
 func testInventory(t *testing.T) {
-	in := install(t, options{})
+	in := install(t, options{extra: deadlines(sandbox.Dial{})})
 	for _, path := range []string{"/v1/api/conversations", "/api/v1/conversations", "/api/v2/conversations", "/api/users", "/api/contacts", "/api/contacts/con-12345", "/api/accounts", "/graphql", "/swagger.json", "/openapi.json", "/.env", "/.git/config", "/server-status", "/actuator"} {
 		if a := in.get(t, keyCosts, path); a.status != http.StatusNotFound {
 			t.Errorf("%s: %d", path, a.status)
@@ -203,7 +203,7 @@ func testConsumption(t *testing.T) {
 		"key in capitals": `"TENANTID":"` + sandbox.Acme + `","ID":"con-12345"`,
 	}
 	var inject atomic.Pointer[string]
-	in := install(t, options{extra: "cache: {contact: {fresh: 1ms, stale: 1ms, missing: 1ms}}", between: editing(func(r *http.Request, b []byte) []byte {
+	in := install(t, options{extra: "cache: {contact: {fresh: 1ms, stale: 1ms, missing: 1ms}}\n" + deadlines(sandbox.Dial{}), between: editing(func(r *http.Request, b []byte) []byte {
 		if s := inject.Load(); s != nil && strings.Contains(r.URL.Path, "contacts") {
 			i := bytes.LastIndexByte(b, '}')
 			if j := bytes.Index(b, []byte(`}]`)); j > 0 {

@@ -30,7 +30,7 @@ import (
 const (
 	ScopeRead  = "conversations:read" // conversations and what belongs to them
 	ScopeCosts = "costs:read"         // what a conversation has cost
-	ScopeErase = "contacts:erase"     // forget a person
+	ScopeErase = "contacts:erase"     // forget a person; not for credentials that are bound to workspaces
 )
 
 // Scopes returns all scopes that a tenant's credential can carry.
@@ -146,6 +146,8 @@ func (k Key) check() (digest, error) {
 		return d, errors.New("a tenant's key cannot carry an ops scope")
 	case slices.Contains(k.Workspaces, ""):
 		return d, errors.New("an empty workspace")
+	case len(k.Workspaces) > 0 && slices.Contains(k.Scopes, ScopeErase):
+		return d, errors.New("a key that is bound to workspaces cannot forget people, who are the tenant's")
 	}
 	return d, nil
 }

@@ -136,6 +136,7 @@ func TestNewRefuses(t *testing.T) {
 		{"no scope", []Key{good(func(k *Key) { k.Scopes = nil })}, "no scope"},
 		{"ops scope", []Key{good(func(k *Key) { k.Scopes = []string{ScopeRead, "ops:write"} })}, "ops scope"},
 		{"empty workspace", []Key{good(func(k *Key) { k.Workspaces = []string{""} })}, "workspace"},
+		{"bound, and erasing", []Key{good(func(k *Key) { k.Workspaces, k.Scopes = []string{"w1"}, []string{ScopeRead, ScopeErase} })}, "workspaces"},
 		{"one key for two tenants", []Key{good(func(*Key) {}), good(func(k *Key) { k.TenantID = "globex" })}, "another like it"},
 		{"one id twice", []Key{good(func(*Key) {}), good(func(k *Key) { k.SHA256 = sum("other") })}, "another like it"},
 	}

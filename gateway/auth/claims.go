@@ -11,6 +11,9 @@ import (
 // claims are what a token says of its bearer, name -> value as JSON has it.
 type claims map[string]any
 
+// maxWorkspaces bounds those of a token, since tokens are remembered.
+const maxWorkspaces = 100
+
 // maxInstant bounds times, in seconds since 1970: the year 9999.
 const maxInstant = 253402300799
 
@@ -71,6 +74,9 @@ func (c claims) principal(i *Issuer, tenants []string) (Principal, error) {
 	if p.Workspaces, err = c.workspaces(i.WorkspacesClaim); err != nil {
 		return Principal{}, err
 	}
+	if p.Workspaces != nil { // a person is the tenant's, not a workspace's
+		p.Scopes = slices.DeleteFunc(p.Scopes, func(s string) bool { return s == ScopeErase })
+	}
 	p.KeyID, err = c.keyID(i)
 	return p, err
 }
@@ -100,7 +106,7 @@ func (c claims) workspaces(claim string) ([]string, error) {
 		return nil, errWorkspaces
 	}
 	ids, ok := words(v, false)
-	if !ok || len(ids) == 0 || slices.Contains(ids, "") {
+	if !ok || len(ids) == 0 || len(ids) > maxWorkspaces || slices.Contains(ids, "") {
 		return nil, errWorkspaces
 	}
 	return ids, nil

@@ -25,7 +25,7 @@ const (
 	errExpiry     refusal = "expired, or never to"
 	errEarly      refusal = "not valid yet"
 	errTenant     refusal = "for no tenant"
-	errWorkspaces refusal = "workspaces not understood, or none"
+	errWorkspaces refusal = "workspaces not understood, none, or too many"
 	errScopes     refusal = "scopes not understood"
 	errKey        refusal = "signed with an unknown key"
 	errSignature  refusal = "signature wrong"

@@ -200,6 +200,13 @@ func principalRows(now time.Time) []row {
 		{name: "scopes null", token: claim("scope", json.RawMessage("null")), want: errScopes},
 		{name: "scopes a mapping", token: claim("scope", map[string]bool{ScopeRead: true}), want: errScopes},
 		{name: "workspaces", token: claim("workspaces", []string{"w2", "w1"}), who: Principal{Workspaces: []string{"w2", "w1"}}},
+		{name: "workspaces, as many as may be", token: claim("workspaces", slices.Repeat([]string{"w"}, maxWorkspaces)), who: Principal{Workspaces: slices.Repeat([]string{"w"}, maxWorkspaces)}},
+		{name: "too many workspaces", token: claim("workspaces", slices.Repeat([]string{"w"}, maxWorkspaces+1)), want: errWorkspaces},
+		{name: "erasing", token: claim("scope", ScopeErase), who: Principal{Scopes: []string{ScopeErase}}},
+		{
+			name: "erasing is not for those who are bound", token: ec(now, nil, fields{"scope": ScopeErase + " " + ScopeRead, "workspaces": []string{"w1"}}),
+			who: Principal{Workspaces: []string{"w1"}},
+		},
 		{name: "no workspace", token: claim("workspaces", []string{}), want: errWorkspaces},
 		{name: "workspaces null", token: claim("workspaces", json.RawMessage("null")), want: errWorkspaces},
 		{name: "workspaces a string", token: claim("workspaces", "w1"), want: errWorkspaces},
