@@ -86,7 +86,8 @@ type Cache struct {
 	banned   bans              // guarded by fence
 	erasures chan struct{}     // holds a token while something is being erased
 	untold   map[string]untold // tenant -> erasures that Redis was not told of; of who holds the token
-	again    chan struct{}     // holds a token while they are to be tried again
+	learned  []subjectID       // of which the other replicas are to be told; likewise
+	again    chan struct{}     // holds a token while Redis is to be told of both
 
 	closing context.Context // ends with Close; loads under way are cancelled
 	close   context.CancelFunc

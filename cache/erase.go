@@ -101,7 +101,11 @@ func keysOf(subjects []string, keys func(string) []Key) (all []Key) {
 
 // eraseHeard does here what another replica has done in its own memory and in
 // Redis. What this process wrote since then is removed there, too.
-func (c *Cache) eraseHeard(ctx context.Context, ids []subjectID) error {
+func (c *Cache) eraseHeard(ctx context.Context, ids []subjectID) error { return c.eraseIDs(ctx, ids, ids) }
+
+// eraseIDs erases what this process knows of subjects. Those that the others
+// have not been told of, as they came to light here, they will be.
+func (c *Cache) eraseIDs(ctx context.Context, ids, told []subjectID) error {
 	if err := c.begin(ctx); err != nil {
 		return err
 	}
@@ -119,10 +123,15 @@ func (c *Cache) eraseHeard(ctx context.Context, ids []subjectID) error {
 	if c.remote == nil {
 		return nil
 	}
+	for _, id := range told {
+		delete(e.subjects, id)
+	}
+	c.learned = slices.AppendSeq(c.learned, maps.Keys(e.subjects))
+	c.askAgain()
 	return c.remote.unlink(ctx, redisNames(e.keys))
 }
 
-// askAgain has the erasures tried again that Redis was not told of.
+// askAgain has Redis told what it was not told of.
 func (c *Cache) askAgain() {
 	select {
 	case c.again <- struct{}{}:
@@ -141,10 +150,16 @@ func (c *Cache) eraseAgain() {
 		if c.begin(c.closing) != nil {
 			return
 		}
-		left := maps.Clone(c.untold)
+		left, learned := maps.Clone(c.untold), c.learned
+		c.learned = nil
 		<-c.erasures
 		for tenant, u := range left {
 			_ = c.Erase(c.closing, tenant, nil, u.keys) // else it stays untold
+		}
+		if c.remote.tell(c.closing, learned) != nil && c.begin(c.closing) == nil {
+			c.learned = append(learned, c.learned...)
+			c.learned = c.learned[max(0, len(c.learned)-maxUntold):]
+			<-c.erasures
 		}
 	}
 }
@@ -167,7 +182,7 @@ func (c *Cache) follow(refused ...Key) {
 	if len(ids) == 0 {
 		return
 	}
-	if err := c.eraseHeard(c.closing, ids); err != nil && c.closing.Err() == nil {
+	if err := c.eraseIDs(c.closing, ids, nil); err != nil && c.closing.Err() == nil {
 		c.log.Warn("of what was erased something may be left in Redis", "reason", reason(err))
 	}
 }

@@ -57,6 +57,28 @@ func TestEraseFollowsWhatComesLater(t *testing.T) {
 	}
 }
 
+// TestEraseSpreads: what only another replica knows to be about the person, it
+// tells all others.
+func TestEraseSpreads(t *testing.T) {
+	r := startRedis(t)
+	var w wire
+	one, two, three := r.cacheWith(Config{RedisDeadline: patient}), r.cacheWith(Config{RedisDeadline: patient}, &w), r.cacheWith(Config{RedisDeadline: patient})
+	newPeople(t, one)
+	p2, p3 := newPeople(t, two), newPeople(t, three)
+	p3.pages.Put("t", "n1", doc{"canary"})
+	written(t, three, 1)
+	w.cut(errors.New("down"))
+	p2.notes.Put("t", "n1", note{[]string{"ann"}, "canary"})
+	eventually(t, "the note to be lost to Redis", func() bool { return two.Stats().Redis.WriteErrors > 0 })
+	w.cut(nil)
+	if err := one.Erase(t.Context(), "t", []string{"person:ann"}, named); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "all to forget", func() bool {
+		return len(two.remembers(t, "canary"))+len(three.remembers(t, "canary"))+len(r.scan("canary")) == 0
+	})
+}
+
 // TestEraseAskedAgainKnowsAsMuch: what led from the person to a record was in
 // memory alone, and went when Redis could not be told of that record. It may be
 // another replica that is asked again.

@@ -106,12 +106,20 @@ func (r *remote) erase(ctx context.Context, e *erasure, first []Key) error {
 	if err := r.unlink(ctx, redisNames(e.keys)); err != nil {
 		return err
 	}
+	if err := r.tell(ctx, ids); err != nil {
+		return err
+	}
+	return r.unlink(ctx, last)
+}
+
+// tell tells the other replicas of subjects that have been erased.
+func (r *remote) tell(ctx context.Context, ids []subjectID) error {
 	for chunk := range slices.Chunk(ids, maxNotice/(2*subjectLen)) {
 		if err := r.announce(ctx, notice{From: r.name, Erase: chunk}); err != nil {
 			return err
 		}
 	}
-	return r.unlink(ctx, last)
+	return nil
 }
 
 // announce writes a notice down and publishes it.

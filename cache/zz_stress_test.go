@@ -42,7 +42,7 @@ func TestZZStress(t *testing.T) {
 					gone[who] = true
 					n++
 					erased.Unlock()
-					if err := c.Erase(ctx, "t", []string{"person:" + who}, named); err != nil && ctx.Err() == nil {
+					if err := c.Erase(t.Context(), "t", []string{"person:" + who}, named); err != nil && ctx.Err() == nil {
 						if _, ok := errors.AsType[*UntoldError](err); !ok {
 							t.Error(err)
 						}
@@ -60,7 +60,7 @@ func TestZZStress(t *testing.T) {
 								out[id] = note{[]string{who}, "canary " + who}
 							}
 						}
-						time.Sleep(time.Duration(rng.IntN(20)) * time.Millisecond)
+						time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
 						return out, nil
 					}
 					loadPage := func(_ context.Context, ids []string) (map[string]doc, error) {
@@ -70,7 +70,7 @@ func TestZZStress(t *testing.T) {
 								out[id] = doc{"canary " + who}
 							}
 						}
-						time.Sleep(time.Duration(rng.IntN(20)) * time.Millisecond)
+						time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
 						return out, nil
 					}
 					var w2 sync.WaitGroup
