@@ -101,7 +101,9 @@ func keysOf(subjects []string, keys func(string) []Key) (all []Key) {
 
 // eraseHeard does here what another replica has done in its own memory and in
 // Redis. What this process wrote since then is removed there, too.
-func (c *Cache) eraseHeard(ctx context.Context, ids []subjectID) error { return c.eraseIDs(ctx, ids, ids) }
+func (c *Cache) eraseHeard(ctx context.Context, ids []subjectID) error {
+	return c.eraseIDs(ctx, ids, ids)
+}
 
 // eraseIDs erases what this process knows of subjects. Those that the others
 // have not been told of, as they came to light here, they will be.

@@ -106,10 +106,11 @@ func TestEraseAskedAgainKnowsAsMuch(t *testing.T) {
 			}
 			w.cut(nil)
 			eventually(t, "the breakers to close", func() bool { return !one.remote.reads.Tripped() && !one.remote.writes.Tripped() })
+			asked := one
 			if elsewhere {
-				one, two = two, one
+				asked = two
 			}
-			if err := erase(one); err != nil {
+			if err := erase(asked); err != nil {
 				t.Fatal(err)
 			}
 			eventually(t, "the page to go", func() bool { return len(r.scan("canary")) == 0 })

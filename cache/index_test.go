@@ -12,7 +12,7 @@ import (
 func onBoth(t *testing.T, test func(t *testing.T, c *Cache)) {
 	t.Run("memory", func(t *testing.T) { test(t, newCache(t, Config{})) })
 	t.Run("redis", func(t *testing.T) {
-		c, _ := startRedis(t).cache()
+		c := startRedis(t).cacheWith(Config{RedisDeadline: patient})
 		test(t, c)
 	})
 }
@@ -105,7 +105,7 @@ func TestIndexCompletenessEnds(t *testing.T) {
 
 func TestIndexLosesCompletenessWithItsIDs(t *testing.T) {
 	r := startRedis(t)
-	c, _ := r.cache()
+	c := r.cacheWith(Config{RedisDeadline: patient})
 	x := c.Index()
 	lose := func() { must(t, r.admin.Del(t.Context(), indexKey("t")).Err()) }
 
@@ -139,8 +139,7 @@ func TestIndexLosesCompletenessWithItsIDs(t *testing.T) {
 
 func TestIndexDoubtsAfterAFailedAdd(t *testing.T) {
 	r := startRedis(t)
-	one, _ := r.cache()
-	two, _ := r.cache()
+	one, two := r.cacheWith(Config{RedisDeadline: patient}), r.cacheWith(Config{RedisDeadline: patient})
 	must(t, one.Index().Begin(t.Context(), "t", "w"))
 	if ok, err := one.Index().MarkComplete(t.Context(), "t", "w", time.Hour); !ok || err != nil {
 		t.Fatal(ok, err)

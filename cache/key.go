@@ -26,9 +26,11 @@ func (k Key) redisKey() string {
 	return keyPrefix + tenantDigest(k.Tenant) + ":" + k.Kind + ":" + encodeID(k.ID)
 }
 
+// The names of leases and checkpoints hold those of tenants.
+
 func indexKey(tenant string) string    { return keyPrefix + "index:" + tenantDigest(tenant) }
-func leaseKey(name string) string      { return keyPrefix + "lease:" + encodeID(name) }
-func checkpointKey(name string) string { return keyPrefix + "checkpoint:" + encodeID(name) }
+func leaseKey(name string) string      { return keyPrefix + "lease:" + tenantDigest(name) }
+func checkpointKey(name string) string { return keyPrefix + "checkpoint:" + tenantDigest(name) }
 
 // aboutKey holds which records are about a subject.
 func aboutKey(id subjectID) string { return keyPrefix + "about:" + string(id) }

@@ -267,7 +267,7 @@ func TestFrozenRedisIsNoticed(t *testing.T) {
 
 func TestStrangeNotices(t *testing.T) {
 	r := startRedis(t)
-	c, _ := r.cache()
+	c := r.cacheWith(Config{RedisDeadline: patient})
 	l := newLoader(t, c, testPolicy)
 	l.Put("t", "a", doc{"A"})
 	for _, payload := range []string{"", "{}", "nonsense", `{"drop":{"Tenant":"t","Kind":"unknown","ID":"a"}}`, `{"erase":["short"]}`} {

@@ -353,19 +353,28 @@ func TestLargeRecordStaysInMemory(t *testing.T) {
 
 func TestNothingInRedisNamesTenants(t *testing.T) {
 	r := startRedis(t)
-	c, _ := r.cache()
+	c := r.cacheWith(Config{RedisDeadline: patient})
 	newLoader(t, c, testPolicy).Put("acme-tenant", "a", doc{"A"})
-	if err := c.Index().Add(t.Context(), "acme-tenant", []string{"a"}); err != nil {
-		t.Fatal(err)
+	must(t, c.Index().Add(t.Context(), "acme-tenant", []string{"a"}))
+	must(t, c.SetCheckpoint(t.Context(), "backfill:acme-tenant", "at", time.Hour))
+	if _, ok, err := c.Lease(t.Context(), "backfill:acme-tenant", time.Hour); err != nil || !ok {
+		t.Fatal(ok, err)
 	}
+	newLimiter(t, c).Take(t.Context(), "acme-tenant", []Bucket{{"tenant", Rate{Count: 1, Per: time.Hour}}})
 	written(t, c, 1)
 	keys := r.admin.Keys(t.Context(), "*").Val()
-	if len(keys) != 2 {
-		t.Errorf("keys = %q, want 2", keys)
+	if len(keys) != 5 {
+		t.Errorf("keys = %q, want 5", keys)
 	}
-	for _, k := range slices.Sorted(slices.Values(keys)) {
-		if strings.Contains(k, "acme") || !strings.HasPrefix(k, keyPrefix) {
+	for _, k := range keys {
+		if !strings.HasPrefix(k, keyPrefix) {
 			t.Errorf("key %q", k)
+		}
+	}
+	// A record in the clear says whose it is: that is what encryption is for.
+	for _, k := range r.scan("acme") {
+		if k != (Key{"acme-tenant", "doc", "a"}).redisKey() {
+			t.Errorf("%s names the tenant", k)
 		}
 	}
 }

@@ -26,12 +26,12 @@ const (
 	secretBody  = "body-canary"
 )
 
-// newHost returns a host called "rest" with a deadline of 1 s and the
-// operations contacts and find, but for what change does.
+// newHost returns a host called "rest" with a deadline that a busy machine does
+// not miss and the operations contacts and find, but for what change does.
 func newHost(t testing.TB, url string, change func(*HostConfig)) *Host {
 	t.Helper()
 	cfg := HostConfig{
-		Name: "rest", URL: url, Deadline: time.Second,
+		Name: "rest", URL: url, Deadline: 20 * time.Second,
 		Operations: []upstream.Op{upstream.OpContacts, upstream.OpFind},
 	}
 	if change != nil {
@@ -45,10 +45,10 @@ func newHost(t testing.TB, url string, change func(*HostConfig)) *Host {
 	return h
 }
 
-// faked returns a host whose transport is rt.
+// faked returns a host whose transport is rt, with a deadline of 1 s.
 func faked(t testing.TB, rt roundTripper, change func(*HostConfig)) *Host {
 	return newHost(t, "http://crm.test", func(c *HostConfig) {
-		c.Transport = rt
+		c.Transport, c.Deadline = rt, time.Second
 		if change != nil {
 			change(c)
 		}

@@ -87,7 +87,7 @@ func TestShare(t *testing.T) {
 func TestTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(100 * time.Millisecond)
-		h := faked(t, c.RoundTrip, func(cfg *HostConfig) { cfg.InFlight = 4 })
+		h := faked(t, c.RoundTrip, func(cfg *HostConfig) { cfg.InFlight, cfg.Deadline = 4, 10*time.Second }) // who is last in the queue is patient
 		var wg sync.WaitGroup
 		for _, token := range []string{"one", "two", "three"} {
 			busy := h.Client(token)
