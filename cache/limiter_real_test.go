@@ -47,7 +47,8 @@ func TestLimiterOnRedis(t *testing.T) {
 	if got := passed.Load(); got != 60 {
 		t.Errorf("%d of 200 passed, want 60", got)
 	}
-	if sent := wires[0].sent(); sent["evalsha"] > 100 || sent["eval"] > 10 || sent["get"]+sent["set"] > 0 {
+	// Each caller may be the first to bring the script along, and so may the listener, its own.
+	if sent := wires[0].sent(); sent["evalsha"] > 101 || sent["eval"] > 11 || sent["get"]+sent["set"] > 0 {
 		t.Errorf("sent for 100 requests: %v; want a script for each, both limits in one", sent)
 	}
 	levels, _ := limiters[0].Take(t.Context(), "t", []Bucket{key})
