@@ -101,7 +101,7 @@ func TestLimiterWithoutRedis(t *testing.T) {
 
 func TestLimiterComesBack(t *testing.T) {
 	r := startRedis(t)
-	c, _ := r.cache()
+	c := r.cacheWith(Config{RedisDeadline: patient})
 	set := breaker.NewSet()
 	l, err := NewLimiter(c, set)
 	if err != nil {
@@ -123,9 +123,10 @@ func TestLimiterComesBack(t *testing.T) {
 	}
 	r.config("maxmemory", "0")
 	eventually(t, "the probes to close the breaker", func() bool { return !l.script.Tripped() })
-	if passed(t, l, 1, bucket); r.admin.Exists(t.Context(), rateKey("t", "a")).Val() != 1 {
-		t.Error("Redis is not asked again")
-	}
+	eventually(t, "Redis to be asked again", func() bool {
+		passed(t, l, 1, bucket)
+		return r.admin.Exists(t.Context(), rateKey("t", "a")).Val() == 1
+	})
 }
 
 func BenchmarkLimiter(b *testing.B) {
