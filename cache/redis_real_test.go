@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -326,7 +325,7 @@ func TestRedisReadOnly(t *testing.T) {
 			c.memory.items.InvalidateAll()
 			eventually(t, "the record to be read", func() bool { // a busy machine may take longer than the deadline
 				got := l.Peek(t.Context(), "t", []string{"a"}, false)[0]
-				return got.State == Cached && got.Value.Text == "A"
+				return got.State == Cached && got.Value.Name == "A"
 			})
 			if c.remote.reads.Tripped() {
 				t.Error("refused writes opened the breaker of reads")
