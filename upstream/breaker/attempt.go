@@ -14,6 +14,7 @@ type attempt struct {
 	caller   context.Context // the caller's own
 	bounded  context.Context // the same with the breaker's deadline
 	ample    bool            // the caller came with time enough for the deadline
+	held     bounds          // what it was held to
 	took     time.Duration
 	returned bool  // fn came back in time; else it was left behind
 	err      error // what fn returned
@@ -74,30 +75,30 @@ func (b *Breaker) judge(a attempt) verdict {
 	if ended := a.caller.Err(); ended != nil {
 		switch {
 		case a.ample && outcome != Success && errors.Is(ended, context.DeadlineExceeded):
-			return b.overdue()
+			return b.overdue(a)
 		case a.returned:
 			return verdict{outcome: Ignored, err: a.err}
 		}
 		return verdict{outcome: Ignored, err: ended}
 	}
 	switch {
-	case outcome == Success && b.cfg.SlowAfter > 0 && a.took > b.cfg.SlowAfter:
+	case outcome == Success && a.held.slowAfter > 0 && a.took > a.held.slowAfter:
 		return verdict{outcome: Failure, kind: kindTimeout, err: a.err}
 	case outcome == Success:
 		return verdict{outcome: Success, err: a.err}
 	case late: // whatever fn made of its context's end
-		return b.overdue()
+		return b.overdue(a)
 	case outcome == Ignored:
 		return verdict{outcome: Ignored, err: a.err}
 	}
 	return verdict{outcome: Failure, kind: b.cfg.Reason(a.err), err: a.err}
 }
 
-func (b *Breaker) overdue() verdict {
+func (b *Breaker) overdue(a attempt) verdict {
 	return verdict{
 		outcome: Failure,
 		kind:    kindTimeout,
-		err:     &DeadlineError{Name: b.cfg.Name, After: b.cfg.Deadline},
+		err:     &DeadlineError{Name: b.cfg.Name, After: a.held.deadline},
 	}
 }
 
@@ -117,7 +118,7 @@ func (b *Breaker) classify(a attempt) Outcome {
 
 // ample reports whether ctx leaves nine tenths of the deadline. A caller who
 // sets the same deadline a moment earlier must not hide every timeout.
-func (b *Breaker) ample(ctx context.Context) bool {
+func ample(ctx context.Context, deadline time.Duration) bool {
 	end, ok := ctx.Deadline()
-	return !ok || time.Until(end) >= b.cfg.Deadline-b.cfg.Deadline/10
+	return !ok || time.Until(end) >= deadline-deadline/10
 }

@@ -28,6 +28,7 @@ type Breaker struct {
 	log      *slog.Logger
 	machine  *gobreaker.TwoStepCircuitBreaker[struct{}]
 	openFor  time.Duration // Config.OpenFor with this process's jitter
+	bounds   atomic.Pointer[bounds]
 	mirror   atomic.Pointer[status]
 	journal  atomic.Pointer[journal] // of the Set; nil outside one
 	outbox   outbox
@@ -46,8 +47,8 @@ type Breaker struct {
 	prober  sync.WaitGroup
 }
 
-// New returns a closed breaker. With Config.Probe it runs a goroutine, which
-// Close ends.
+// New returns a closed breaker. With Config.Probe or Config.Nudge it runs a
+// goroutine, which Close ends.
 func New(cfg Config) (*Breaker, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -58,14 +59,17 @@ func New(cfg Config) (*Breaker, error) {
 		log:     cfg.Logger,
 		openFor: jitter(cfg.OpenFor),
 		tripped: make(chan struct{}, 1),
-		stop:    func() {},
 	}
+	b.bounds.Store(&bounds{cfg.Deadline, cfg.SlowAfter})
 	b.mirror.Store(&status{state: Closed, since: time.Now()})
 	b.machine = newMachine(b)
-	if cfg.Probe != nil {
-		ctx, cancel := context.WithCancel(context.Background())
-		b.stop = cancel
+	ctx, cancel := context.WithCancel(context.Background())
+	b.stop = cancel
+	switch {
+	case cfg.Probe != nil:
 		b.prober.Go(func() { b.probe(ctx) })
+	case cfg.Nudge != nil:
+		b.prober.Go(func() { b.nudge(ctx) })
 	}
 	return b, nil
 }
@@ -108,9 +112,10 @@ func (b *Breaker) call(ctx context.Context, fn func(context.Context) error, done
 		b.deliver()
 	}()
 
-	bounded, cancel := context.WithTimeout(ctx, b.cfg.Deadline)
+	held := *b.bounds.Load()
+	bounded, cancel := context.WithTimeout(ctx, held.deadline)
 	defer cancel()
-	a := attempt{caller: ctx, bounded: bounded, ample: b.ample(ctx)}
+	a := attempt{caller: ctx, bounded: bounded, ample: ample(ctx, held.deadline), held: held}
 	start := time.Now()
 	a.returned, a.err = run(bounded, b.log, fn)
 	a.took = time.Since(start)
@@ -138,7 +143,7 @@ func (b *Breaker) record(v verdict, done func(error)) {
 func (b *Breaker) refuse() error {
 	b.rejected.Add(1)
 	s := b.mirror.Load()
-	wait := b.cfg.Deadline // half-open: the probes' results are in by then
+	wait := b.bounds.Load().deadline // half-open: the probes' results are in by then
 	if s.state == Open {
 		wait = max(time.Until(s.nextProbe), time.Millisecond)
 	}
@@ -158,6 +163,10 @@ func (b *Breaker) RetryAfter() time.Duration {
 	}
 	return max(time.Until(s.nextProbe), 0)
 }
+
+// FailuresInARow returns how many calls have failed since the last that did
+// not. It takes no lock and changes nothing.
+func (b *Breaker) FailuresInARow() int { return int(b.streak.Load()) }
 
 // Close ends the background prober, if there is one, and waits for it.
 func (b *Breaker) Close() {

@@ -328,8 +328,8 @@ func TestRefusal(t *testing.T) {
 		if !ok || called {
 			t.Fatalf("err = %v, called %t; want a refusal", err, called)
 		}
-		if refusal.Name != "crm-contacts" || refusal.RetryAfter < 4*time.Second || refusal.RetryAfter > 6*time.Second {
-			t.Errorf("refusal = %+v, want 5 s +- 20 %%", refusal)
+		if refusal.Name != "crm-contacts" || refusal.RetryAfter < 4*time.Second || refusal.RetryAfter > 5*time.Second {
+			t.Errorf("refusal = %+v, want 5 s less up to 20 %%", refusal)
 		}
 		if got := b.RetryAfter(); got != refusal.RetryAfter {
 			t.Errorf("RetryAfter = %v, want the refusal's %v", got, refusal.RetryAfter)

@@ -31,7 +31,7 @@ type Config struct {
 	Window time.Duration // what the ratio looks back on, at least twice the Deadline; 0: 30 s
 	Bucket time.Duration // the step in which the window rolls, at most half of it; 0: a tenth of the window
 
-	OpenFor time.Duration // from opening to the first probe, varied by up to 20 % for each breaker; 0: 5 s
+	OpenFor time.Duration // from opening to the first probe, less up to 20 % for each breaker; 0: 5 s
 	Probes  int           // successes in a row that close it, and calls let through meanwhile; 0: 3
 
 	// InFlight is the cap on calls that the owner keeps, held against Probes:
@@ -49,6 +49,11 @@ type Config struct {
 	// Probe, when set, is how the upstream is tried while the breaker is not
 	// closed: by a goroutine of the breaker, never by a caller. nil: callers probe.
 	Probe func(context.Context) error
+
+	// Nudge, when set, is asked to make a call through Do when a probe is due
+	// and no caller makes one. It returns when the call is over, and at the
+	// latest soon after its context ends. nil, or with Probe: nobody is asked.
+	Nudge func(context.Context)
 
 	Logger       *slog.Logger     // nil: silent
 	OnTransition func(Transition) // called in order and outside any lock; nil: nobody
@@ -105,7 +110,8 @@ func (c Config) problem() string {
 	return ""
 }
 
-// jitter varies d by up to 20 %, so that replicas do not probe in step.
+// jitter takes up to 20 % off d, so that replicas do not probe in step. It adds
+// nothing: recovery is promised within a bound.
 func jitter(d time.Duration) time.Duration {
-	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64())) //nolint:gosec // spreads load, guards nothing
+	return time.Duration(float64(d) * (1 - 0.2*rand.Float64())) //nolint:gosec // spreads load, guards nothing
 }

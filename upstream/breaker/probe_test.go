@@ -32,8 +32,8 @@ func TestProberClosesWithoutCallers(t *testing.T) {
 		})
 		open(t, b)
 		time.Sleep(10 * time.Second)
-		if got := probes.Load(); got < 8 || got > 12 {
-			t.Errorf("%d probes in 10 s, want one in 0.8 to 1.2 s", got)
+		if got := probes.Load(); got < 9 || got > 12 {
+			t.Errorf("%d probes in 10 s, want one in 0.8 to 1 s", got)
 		}
 		wantState(t, b, Open)
 		if got := b.Snapshot().Rejected; got != 0 {

@@ -39,6 +39,15 @@ func (s *Set) Add(b *Breaker) error {
 	return nil
 }
 
+// Remove takes b out of the set, which then has room for another of its name.
+// What became of it stays in the history.
+func (s *Set) Remove(b *Breaker) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.breakers = slices.DeleteFunc(s.breakers, func(o *Breaker) bool { return o == b })
+	b.journal.CompareAndSwap(&s.journal, nil)
+}
+
 // Snapshots describes all breakers, ordered by name.
 func (s *Set) Snapshots() []Snapshot {
 	bs := s.list()
