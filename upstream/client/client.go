@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/weft-gateway/weft/upstream"
@@ -12,10 +13,11 @@ import (
 // Client is one tenant's access to a [Host]. Its methods may be called
 // concurrently.
 type Client struct {
-	host *Host
-	auth *string // the Authorization header; behind a pointer, so that no %v prints it
-	line line
-	gate gate
+	host   *Host
+	auth   *string // the Authorization header; behind a pointer, so that no %v prints it
+	line   line
+	gate   gate
+	closed atomic.Bool
 }
 
 // Client returns a client that sends token as a bearer token, "" sends none,
@@ -26,7 +28,7 @@ func (h *Host) Client(token string) *Client { return h.ClientWithShare(token, 0)
 // host's, and at least one.
 func (h *Host) ClientWithShare(token string, share int) *Client {
 	if share <= 0 {
-		share = max(h.cfg.InFlight/2, 1)
+		share = max(h.places.most()/2, 1)
 	}
 	c := &Client{host: h, line: line{share: share}}
 	if token != "" {
@@ -50,9 +52,9 @@ type Call struct {
 
 	// Decode reads the answer. An error that is an [upstream.Kind] or an
 	// [*upstream.Error] keeps its kind, any other is a bad response; its text
-	// must not quote the body. After a call that ran out of time it may still
-	// be running, so what it writes must not be read without care. nil: the
-	// answer is not looked at but for Reply.Err.
+	// must not quote the body. It may be called again, for a second try, and
+	// still run or run anew when Get has returned, so what it writes must not
+	// be read without care. nil: the answer is not looked at but for Reply.Err.
 	Decode func(Reply) error
 }
 
@@ -89,11 +91,13 @@ func (c *Client) get(ctx context.Context, call Call) error {
 	}
 	// Half a deadline for a place: who waited longer would have no time left
 	// for the call, and make it for nothing.
-	if err := c.host.places.take(ctx, &c.line, c.host.cfg.Deadline/2); err != nil {
+	if err := c.host.places.take(ctx, &c.line, c.host.way.Load().deadline/2); err != nil {
 		return err
 	}
 	defer c.host.places.give(&c.line)
-	return guard.Do(ctx, func(ctx context.Context) error { return c.fetch(ctx, target, call.Decode) })
+	err := guard.Do(ctx, func(ctx context.Context) error { return c.try(ctx, guard, target, call.Decode) })
+	c.host.past[call.Op].note(c, call, err)
+	return err
 }
 
 // Tripped is [Host.Tripped].

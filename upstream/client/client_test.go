@@ -223,7 +223,7 @@ func TestBreakerOpens(t *testing.T) {
 				return answer(r, 500, ""), nil
 			}
 			return answer(r, 200, "{}"), nil
-		}, func(c *HostConfig) { c.Breakers = set })
+		}, func(c *HostConfig) { c.Breakers, c.NoRetry = set, true })
 
 		one, other := h.Client("one"), h.Client("other")
 		for range 5 {
@@ -348,7 +348,10 @@ func TestNewHostRefuses(t *testing.T) {
 				Operations: []upstream.Op{upstream.OpContacts},
 			}
 			tt.change(&cfg)
-			_, err := NewHost(cfg)
+			h, err := NewHost(cfg)
+			if err == nil {
+				h.Close()
+			}
 			if (err == nil) != tt.ok {
 				t.Fatalf("err = %v, want ok %t", err, tt.ok)
 			}

@@ -70,12 +70,17 @@ func noAnswer(err error) *upstream.Error {
 	return failure(upstream.BadResponse, "the answer is cut or not HTTP")
 }
 
-// cutShort is the failure of an answer whose body cannot be read to its end.
-func cutShort(err error) *upstream.Error {
+// unread is the failure of an answer whose body cannot be read to its end.
+func unread(err error, status int) *upstream.Error {
+	e := failure(upstream.BadResponse, "the body is cut or damaged")
 	if _, ok := errors.AsType[*net.OpError](err); ok || isReset(err) {
-		return failure(upstream.UpstreamError, "the connection broke")
+		e = failure(upstream.UpstreamError, "the connection broke")
 	}
-	return failure(upstream.BadResponse, "the body is cut or damaged")
+	if errors.Is(err, errTooLarge) {
+		e.Err = errTooLarge
+	}
+	e.Status = status
+	return e
 }
 
 // dialCause is the system's word for why there is no connection, without the address.

@@ -321,10 +321,12 @@ func TestConnectionsAreReused(t *testing.T) {
 		status, _ := strconv.Atoi(r.URL.Path[1:])
 		if status == 0 {
 			status = 200
-			w.Header().Set("Content-Length", strconv.Itoa(2*megabyte))
 		}
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, `{"error":"x"}`)
+		if r.URL.Path == "/large" {
+			_, _ = w.Write(make([]byte, 2*megabyte))
+		}
 	}))
 	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 		if s == http.StateNew {
@@ -333,7 +335,7 @@ func TestConnectionsAreReused(t *testing.T) {
 	}
 	srv.Start()
 	t.Cleanup(srv.Close)
-	h := newHost(t, srv.URL, func(c *HostConfig) { c.MaxBody = megabyte })
+	h := newHost(t, srv.URL, func(c *HostConfig) { c.MaxBody, c.Deadline = megabyte, 10*time.Second })
 	for range 3 {
 		for _, status := range []string{"200", "404", "401", "503", "400"} {
 			_ = h.Client(token).Get(t.Context(), Call{Op: upstream.OpContacts, Path: []string{status}})

@@ -32,13 +32,16 @@ func (h *Host) target(path []string, query url.Values) (*url.URL, bool) {
 	return &u, err == nil
 }
 
-// fetch makes the request and hands the answer to decode. It runs inside the
-// breaker and may be left behind, so it writes nothing but the gate.
-func (c *Client) fetch(ctx context.Context, target *url.URL, decode func(Reply) error) error {
+// fetch makes the request and hands the answer to decode, and says whether a
+// failure may be over when the next request is made. It runs inside the breaker
+// and may be left behind, so it writes nothing but the gate.
+func (c *Client) fetch(ctx context.Context, target *url.URL, decode func(Reply) error) (passing bool, err error) {
+	way := c.host.way.Load()
+	defer way.left()
 	// A transport, not an http.Client, does not follow redirects.
-	resp, err := c.host.transport.RoundTrip(c.request(ctx, target))
+	resp, err := way.transport.RoundTrip(c.request(ctx, target))
 	if err != nil {
-		return unlessEnded(ctx, noAnswer(err))
+		return brokeOff(err), unlessEnded(ctx, noAnswer(err))
 	}
 	defer resp.Body.Close()
 	kind := kindOf(resp.StatusCode)
@@ -46,17 +49,17 @@ func (c *Client) fetch(ctx context.Context, target *url.URL, decode func(Reply) 
 		c.gate.heed(resp.Header)
 	}
 	if kind != "" {
-		return c.turnedAway(resp, kind)
+		return outage(resp), c.turnedAway(resp, kind)
 	}
-	body, failed := c.read(resp)
-	if failed != nil {
-		failed.Status = resp.StatusCode
-		return unlessEnded(ctx, failed)
+	body, err := c.read(resp)
+	if err != nil {
+		return brokeOff(err), unlessEnded(ctx, unread(err, resp.StatusCode))
 	}
 	if decode == nil {
 		decode = Reply.Err
 	}
-	return rejected(decode(Reply{Status: resp.StatusCode, Header: resp.Header, Body: body}), resp.StatusCode)
+	err = rejected(decode(Reply{Status: resp.StatusCode, Header: resp.Header, Body: body}), resp.StatusCode)
+	return upstream.KindOf(err) == upstream.BadResponse && cutOff(body), err
 }
 
 func (c *Client) request(ctx context.Context, target *url.URL) *http.Request {
@@ -95,7 +98,7 @@ var errTooLarge = errors.New("the answer is too large")
 
 // read reads a body up to the limit, which counts what decompression makes of
 // it. Beyond it the rest is left unread, which costs the connection.
-func (c *Client) read(resp *http.Response) ([]byte, *upstream.Error) {
+func (c *Client) read(resp *http.Response) ([]byte, error) {
 	limit := c.host.cfg.MaxBody
 	var b bytes.Buffer
 	if resp.ContentLength > 0 { // claimed, not yet proved
@@ -104,9 +107,9 @@ func (c *Client) read(resp *http.Response) ([]byte, *upstream.Error) {
 	n, err := b.ReadFrom(io.LimitReader(resp.Body, limit+1))
 	switch {
 	case n > limit:
-		return nil, &upstream.Error{Kind: upstream.BadResponse, Err: errTooLarge}
+		return nil, errTooLarge
 	case err != nil:
-		return nil, cutShort(err)
+		return nil, err
 	}
 	return b.Bytes(), nil
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -12,14 +13,14 @@ import (
 
 // newBreaker returns the breaker of one operation and registers it. A call
 // that takes more than three quarters of its deadline counts as a failure.
-func newBreaker(cfg HostConfig, root *url.URL, op upstream.Op) (*breaker.Breaker, error) {
+func newBreaker(cfg HostConfig, root *url.URL, op upstream.Op, nudge func(context.Context)) (*breaker.Breaker, error) {
 	const probes, window = 3, 30 * time.Second
 	b, err := breaker.New(breaker.Config{
 		Name:      cfg.Name + "-" + string(op),
 		Upstream:  root.String(),
 		Operation: string(op),
 		Deadline:  cfg.Deadline,
-		SlowAfter: cfg.Deadline * 3 / 4,
+		SlowAfter: slowAfter(cfg.Deadline),
 		Window:    max(window, 2*cfg.Deadline),
 		Probes:    min(probes, cfg.InFlight),
 		InFlight:  cfg.InFlight,
@@ -30,13 +31,20 @@ func newBreaker(cfg HostConfig, root *url.URL, op upstream.Op) (*breaker.Breaker
 			return classify(err)
 		},
 		Reason: func(err error) string { return string(upstream.KindOf(err)) },
+		Nudge:  nudge,
 		Logger: cfg.Logger,
 	})
 	if err != nil || cfg.Breakers == nil {
 		return b, err
 	}
-	return b, cfg.Breakers.Add(b)
+	if err := cfg.Breakers.Add(b); err != nil {
+		b.Close()
+		return nil, err
+	}
+	return b, nil
 }
+
+func slowAfter(deadline time.Duration) time.Duration { return deadline * 3 / 4 }
 
 // classify says what a failed call means for the host, which all tenants
 // share: one tenant's credentials and quota mean nothing.

@@ -13,6 +13,7 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,6 +22,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/weft-gateway/weft/upstream"
@@ -48,17 +50,22 @@ type HostConfig struct {
 	// nil: nobody is.
 	Observe func(op upstream.Op, outcome string, took time.Duration)
 
+	// NoRetry leaves out the second try of a call that failed in passing.
+	NoRetry bool
+
 	UserAgent string       // "": weft
 	Logger    *slog.Logger // nil: silent
 }
 
 // Host is a service that is called. Its methods may be called concurrently.
 type Host struct {
-	cfg       HostConfig
-	root      *url.URL
-	transport http.RoundTripper
-	breakers  map[upstream.Op]*breaker.Breaker
-	places    places
+	cfg      HostConfig
+	root     *url.URL
+	way      atomic.Pointer[way]
+	breakers map[upstream.Op]*breaker.Breaker
+	past     map[upstream.Op]*past // what the breakers are probed with
+	places   places
+	budget   budget
 
 	mu      sync.Mutex
 	clients []*Client // guarded by mu
@@ -75,19 +82,27 @@ func NewHost(cfg HostConfig) (*Host, error) {
 		return nil, fmt.Errorf("client %s: %w", cfg.Name, err)
 	}
 	h := &Host{
-		cfg:       cfg,
-		root:      root,
-		transport: cfg.Transport,
-		breakers:  make(map[upstream.Op]*breaker.Breaker, len(cfg.Operations)),
-		places:    places{free: cfg.InFlight},
+		cfg:      cfg,
+		root:     root,
+		breakers: make(map[upstream.Op]*breaker.Breaker, len(cfg.Operations)),
+		past:     make(map[upstream.Op]*past, len(cfg.Operations)),
+		places:   places{size: cfg.InFlight, free: cfg.InFlight},
 	}
-	if h.transport == nil {
-		h.transport = NewTransport(cfg.InFlight, cfg.Deadline, cfg.AllowAddresses)
+	transport := cfg.Transport
+	if transport == nil {
+		transport = NewTransport(cfg.InFlight, cfg.Deadline, cfg.AllowAddresses)
 	}
+	h.way.Store(&way{transport: transport, deadline: cfg.Deadline, noRetry: cfg.NoRetry})
+	h.budget.fifths.Store(firstBudget)
 	for _, op := range cfg.Operations {
-		if h.breakers[op], err = newBreaker(cfg, root, op); err != nil {
+		h.past[op] = new(past)
+		nudge := func(ctx context.Context) { h.nudge(ctx, op) }
+		b, err := newBreaker(cfg, root, op, nudge)
+		if err != nil {
+			h.Close()
 			return nil, err
 		}
+		h.breakers[op] = b
 	}
 	return h, nil
 }
@@ -143,14 +158,15 @@ func parseRoot(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// Close closes the host's idle connections and ends its breakers.
+// Close ends the host's breakers, and closes its connections as they become
+// idle: calls that are under way go on.
 func (h *Host) Close() {
 	for _, b := range h.breakers {
 		b.Close()
 	}
-	if t, ok := h.transport.(interface{ CloseIdleConnections() }); ok {
-		t.CloseIdleConnections()
-	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.way.Load().retire()
 }
 
 // Tripped reports whether the breaker of op is not closed, and how long it is
@@ -164,7 +180,13 @@ func (h *Host) Tripped(op upstream.Op) (bool, time.Duration) {
 }
 
 // InFlight returns how many calls are out, which is at most HostConfig.InFlight.
-func (h *Host) InFlight() int { return h.cfg.InFlight - h.places.left() }
+func (h *Host) InFlight() int { return h.places.taken() }
+
+// Retries returns how many calls got a second try, and how many did not
+// because the budget was used up.
+func (h *Host) Retries() (made, refused uint64) {
+	return h.budget.made.Load(), h.budget.refused.Load()
+}
 
 // GatesClosed returns how many clients keep their calls back, since their
 // quota is used up.

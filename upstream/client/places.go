@@ -16,7 +16,8 @@ import (
 // that nobody waits behind another's queue.
 type places struct {
 	mu    sync.Mutex
-	free  int     // guarded by mu
+	size  int     // guarded by mu
+	free  int     // below zero while more are out than the size has become; guarded by mu
 	turns []*line // those in which somebody waits, the next in turn first; guarded by mu
 }
 
@@ -27,10 +28,18 @@ type line struct {
 	waiting []chan struct{} // closed when a place is given; guarded by places.mu
 }
 
-// take takes a place, and waits for one until patience is over or ctx ends.
+// maxWaiting is how many calls wait in a line for each place of its share. A
+// line that is longer would hardly be worked off while anybody has patience.
+const maxWaiting = 16
+
+// take takes a place, and waits for one until patience is over or ctx ends. It
+// does not wait where too many do.
 func (p *places) take(ctx context.Context, l *line, patience time.Duration) error {
-	given := p.ask(l)
-	if given == nil {
+	given, ok := p.ask(l)
+	switch {
+	case !ok:
+		return upstream.Overloaded
+	case given == nil:
 		return nil
 	}
 	timer := time.NewTimer(patience)
@@ -49,22 +58,25 @@ func (p *places) take(ctx context.Context, l *line, patience time.Duration) erro
 	return err
 }
 
-// ask takes a place if there is one, which is nil, or joins the line. A place
-// is free while others wait only if they have their share.
-func (p *places) ask(l *line) (given chan struct{}) {
+// ask takes a place if there is one, which is nil, or joins the line unless it
+// is full. A place is free while others wait only if they have their share.
+func (p *places) ask(l *line) (given chan struct{}, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.free > 0 && l.held < l.share {
 		p.free--
 		l.held++
-		return nil
+		return nil, true
+	}
+	if len(l.waiting) >= maxWaiting*l.share {
+		return nil, false
 	}
 	given = make(chan struct{})
 	if len(l.waiting) == 0 {
 		p.turns = append(p.turns, l)
 	}
 	l.waiting = append(l.waiting, given)
-	return given
+	return given, true
 }
 
 // leave stops waiting, and gives back what came too late.
@@ -89,14 +101,22 @@ func (p *places) give(l *line) {
 	p.put(l)
 }
 
-// put frees a place and hands it on to the first line in turn that may have
-// one more. The caller holds mu.
+// put frees a place. The caller holds mu.
 func (p *places) put(l *line) {
 	l.held--
 	p.free++
+	p.pass()
+}
+
+// pass hands a free place on to the first line in turn that may have one more,
+// and reports whether it did. The caller holds mu.
+func (p *places) pass() bool {
+	if p.free <= 0 {
+		return false
+	}
 	i := slices.IndexFunc(p.turns, func(l *line) bool { return l.held < l.share })
 	if i < 0 {
-		return
+		return false
 	}
 	next := p.turns[i]
 	p.turns = slices.Delete(p.turns, i, i+1)
@@ -107,11 +127,30 @@ func (p *places) put(l *line) {
 	}
 	p.free--
 	next.held++
+	return true
 }
 
-// left returns how many places nobody has.
-func (p *places) left() int {
+// resize changes how many places there are. Nobody loses one: what is too many
+// is not given again.
+func (p *places) resize(size int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.free
+	p.free += size - p.size
+	p.size = size
+	for p.pass() {
+	}
+}
+
+// most returns how many places there are.
+func (p *places) most() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.size
+}
+
+// taken returns how many places somebody has.
+func (p *places) taken() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.size - p.free
 }

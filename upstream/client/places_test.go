@@ -112,7 +112,7 @@ func TestTurns(t *testing.T) {
 // standing, also when a place is given to them as they leave.
 func TestPlacesAreGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &places{free: 3}
+		p := &places{size: 3, free: 3}
 		lines := []*line{{share: 1}, {share: 2}, {share: 3}}
 		var most, now atomic.Int64
 		var wg sync.WaitGroup
@@ -135,8 +135,8 @@ func TestPlacesAreGivenBack(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if most.Load() != 3 || p.left() != 3 || len(p.turns) != 0 {
-			t.Errorf("at most %d, %d free at the end, %d lines; want 3, 3, 0", most.Load(), p.left(), len(p.turns))
+		if most.Load() != 3 || p.taken() != 0 || len(p.turns) != 0 {
+			t.Errorf("at most %d, %d taken at the end, %d lines; want 3, 0, 0", most.Load(), p.taken(), len(p.turns))
 		}
 		for i, l := range lines {
 			if l.held != 0 || len(l.waiting) != 0 {
