@@ -20,12 +20,12 @@ type autocallsAPI struct {
 	pageNumbers bool
 }
 
-func autocallsSpec(records *archive, cfg Config) spec {
+func autocallsSpec(records *archive, all []Tenant, cfg Config) spec {
 	a := autocallsAPI{records, cfg.Timezone, cfg.PageNumbers}
 	return spec{
 		name:   "autocalls",
 		ops:    []string{"list", "read", "assistants"},
-		tokens: storeTokens("autocalls"),
+		tokens: storeTokens("autocalls", all),
 		fault:  laravelFault,
 		routes: []route{
 			{pattern: "GET /api/user/conversations", op: always("list"), serve: a.list},

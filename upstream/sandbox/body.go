@@ -22,11 +22,11 @@ const (
 )
 
 // write sends an answer, its body spoilt as asked.
-func (s *Service) write(w http.ResponseWriter, r *http.Request, spoil Body, a answer) {
+func (s *Service) write(w http.ResponseWriter, r *http.Request, d Dial, a answer) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	body := encode(a.body)
-	switch spoil {
+	switch d.Body {
 	case BodyHTML:
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		body = []byte(htmlPage)
@@ -35,7 +35,14 @@ func (s *Service) write(w http.ResponseWriter, r *http.Request, spoil Body, a an
 	case BodyEmpty:
 		body = nil
 	case BodyReset:
-		s.reset(w, a.status, body) // does not return
+		s.reset(w, a.status, body, d.RST)
+		return
+	case BodyOtherTenant:
+		body = estranged(body)
+	case BodyDuplicateKeys:
+		body = doubled(body)
+	case BodyDeep:
+		body = deep()
 	case BodyHuge:
 		s.huge(w, a.status)
 		return
@@ -52,11 +59,25 @@ func (s *Service) write(w http.ResponseWriter, r *http.Request, spoil Body, a an
 }
 
 // reset promises a whole body, sends half of it, and cuts the connection.
-func (s *Service) reset(w http.ResponseWriter, status int, body []byte) {
+func (s *Service) reset(w http.ResponseWriter, status int, body []byte, rst bool) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body[:len(body)/2])
 	_ = http.NewResponseController(w).Flush()
+	cut(w, rst)
+}
+
+// cut ends the connection: by closing it, or by a TCP reset where that is possible.
+func cut(w http.ResponseWriter, rst bool) {
+	if rst {
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			if tcp, ok := conn.(interface{ SetLinger(sec int) error }); ok {
+				_ = tcp.SetLinger(0)
+			}
+			_ = conn.Close()
+			return
+		}
+	}
 	panic(http.ErrAbortHandler)
 }
 

@@ -20,6 +20,7 @@ type setDial struct {
 	Service   string `json:"service"`
 	Op        string `json:"op"`
 	LatencyMs int64  `json:"latencyMs,omitempty"`
+	JitterMs  int64  `json:"jitterMs,omitempty"`
 	Dial
 }
 
@@ -34,12 +35,12 @@ func (s *Sandbox) control() http.Handler {
 		}
 		s.showDials(w)
 	})
-	mux.HandleFunc("GET /calls", func(w http.ResponseWriter, r *http.Request) { s.showCalls(w) })
+	mux.HandleFunc("GET /calls", func(w http.ResponseWriter, r *http.Request) { s.showCalls(w, r.URL.Query().Has("keys")) })
 	mux.HandleFunc("DELETE /calls", func(w http.ResponseWriter, r *http.Request) {
 		for _, svc := range s.services() {
 			svc.ResetCalls()
 		}
-		s.showCalls(w)
+		s.showCalls(w, false)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		respond(w, http.StatusNotFound, map[string]string{"error": "Not found"})
@@ -62,7 +63,7 @@ func (s *Service) setDials() []setDial {
 	defer s.mu.Unlock()
 	dials := []setDial{}
 	for at, d := range s.dials {
-		dials = append(dials, setDial{s.name, at.op, d.Latency.Milliseconds(), d})
+		dials = append(dials, setDial{s.name, at.op, d.Latency.Milliseconds(), d.Jitter.Milliseconds(), d})
 	}
 	slices.SortFunc(dials, func(a, b setDial) int {
 		return cmp.Or(cmp.Compare(a.Op, b.Op), cmp.Compare(a.Tenant, b.Tenant))
@@ -105,7 +106,10 @@ func parseDial(body []byte) (setDial, error) {
 	if err := json.Unmarshal(body, &given); err != nil {
 		return d, &dialError{"body", "is not a JSON object"}
 	}
-	known := []string{"service", "op", "latencyMs", "errorRate", "status", "retryAfter", "deny", "hang", "refuse", "body", "tenant"}
+	known := []string{
+		"service", "op", "tenant", "rate", "latencyMs", "jitterMs", "errorRate", "status", "retryAfter", "retryDate", "location",
+		"deny", "hang", "refuse", "rst", "down", "body",
+	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if !slices.Contains(known, name) {
 			return d, &dialError{name, "is unknown"}
@@ -117,10 +121,12 @@ func parseDial(body []byte) (setDial, error) {
 		}
 		return d, &dialError{"body", "is not a dial"}
 	}
-	if d.LatencyMs < 0 || d.LatencyMs > maxLatency.Milliseconds() {
-		return d, &dialError{"latencyMs", "is not within ten minutes"} // before it overflows
+	for name, ms := range map[string]int64{"latencyMs": d.LatencyMs, "jitterMs": d.JitterMs} {
+		if ms < 0 || ms > maxLatency.Milliseconds() {
+			return d, &dialError{name, "is not within ten minutes"} // before it overflows
+		}
 	}
-	d.Latency = time.Duration(d.LatencyMs) * time.Millisecond
+	d.Latency, d.Jitter = time.Duration(d.LatencyMs)*time.Millisecond, time.Duration(d.JitterMs)*time.Millisecond
 	return d, nil
 }
 
@@ -132,15 +138,22 @@ func refuseDial(w http.ResponseWriter, err error) {
 	respond(w, http.StatusBadRequest, refusal)
 }
 
-func (s *Sandbox) showCalls(w http.ResponseWriter) {
+// showCalls lists the calls by operation, and with keys by what was asked for.
+func (s *Sandbox) showCalls(w http.ResponseWriter, keys bool) {
 	calls := map[string]map[string]int{}
+	byKey := map[string]map[string]map[string]int{}
 	for _, svc := range s.services() {
 		calls[svc.name] = map[string]int{}
 		for _, op := range svc.ops {
 			calls[svc.name][op] = svc.Calls(op)
 		}
+		byKey[svc.name] = svc.callsByKey()
 	}
-	respond(w, http.StatusOK, map[string]any{"calls": calls})
+	shown := map[string]any{"calls": calls}
+	if keys {
+		shown["keys"] = byKey
+	}
+	respond(w, http.StatusOK, shown)
 }
 
 func respond(w http.ResponseWriter, status int, body any) {

@@ -29,6 +29,9 @@ func TestDialsAPI(t *testing.T) {
 		{"POST", `{"service":"crm","op":"contacts","refuse":true,"deny":403,"body":"html"}`,
 			`{` + services + `,"dials":[{"service":"crm","op":"","hang":true,"tenant":"` + Acme + `"},
 			{"service":"crm","op":"contacts","refuse":true,"deny":403,"body":"html"}]}`},
+		{"POST", `{"service":"crm","op":"contacts","rate":0.05,"jitterMs":20,"body":"reset","rst":true}`,
+			`{` + services + `,"dials":[{"service":"crm","op":"","hang":true,"tenant":"` + Acme + `"},
+			{"service":"crm","op":"contacts","rate":0.05,"jitterMs":20,"body":"reset","rst":true}]}`},
 		{"POST", `{"service":"crm","op":"contacts"}`,
 			`{` + services + `,"dials":[{"service":"crm","op":"","hang":true,"tenant":"` + Acme + `"}]}`},
 		{"DELETE", "", `{` + services + `,"dials":[]}`},
@@ -61,6 +64,8 @@ func TestDialsAPIRefusals(t *testing.T) {
 		{"time that overflows", `{"service":"crm","latencyMs":9223372036854775807}`, "latencyMs"},
 		{"unknown body", `{"service":"crm","body":"xml"}`, "body"},
 		{"rate", `{"service":"crm","errorRate":2}`, "errorRate"},
+		{"jitter that overflows", `{"service":"crm","jitterMs":9223372036854775807}`, "jitterMs"},
+		{"down for an operation", `{"service":"crm","op":"find","down":true}`, "down"},
 		{"status alone", `{"service":"crm","status":500}`, "status"},
 		{"unknown tenant", `{"service":"crm","hang":true,"tenant":"x"}`, "tenant"},
 	} {
@@ -113,6 +118,12 @@ func TestCalls(t *testing.T) {
 	_, got := send(t, s, http.MethodGet, "/calls", "")
 	diff(t, got, decode(t, `{"calls":{"crm":{"contacts":4,"accounts":2,"find":1},
 		"autocalls":{"list":0,"read":0,"assistants":0},"native":{"list":0,"read":0,"messages":0,"attention-items":0}}}`))
+
+	_, got = send(t, s, http.MethodGet, "/calls?keys", "")
+	diff(t, got["keys"].(map[string]any)["crm"], decode(t, `{"contacts":{"con-9001":3,"../x":1},"accounts":{"x":2},"find":{"1":1}}`))
+	if n, none := s.CRM().CallsFor("contacts", "con-9001"), s.CRM().CallsFor("contacts", "con-9002"); n != 3 || none != 0 {
+		t.Errorf("%d and %d calls for a contact, want 3 and 0", n, none)
+	}
 
 	if _, got = send(t, s, http.MethodDelete, "/calls", ""); s.CRM().Calls("") != 0 || len(s.CRM().Requests()) != 0 {
 		t.Errorf("after the reset: %v", got)

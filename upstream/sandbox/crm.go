@@ -13,12 +13,12 @@ const maxValues = 100
 // crmAPI answers as an in-house CRM of the kind "rest".
 type crmAPI struct{ *registry }
 
-func crmSpec(records *registry) spec {
+func crmSpec(records *registry, all []Tenant) spec {
 	c := crmAPI{records}
 	return spec{
 		name:   "crm",
 		ops:    []string{"contacts", "accounts", "find"},
-		tokens: crmTokens(),
+		tokens: crmTokens(all),
 		fault:  plainFault,
 		routes: []route{
 			{pattern: "GET /contacts", op: contactsOp, serve: c.contactList},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"math"
@@ -129,6 +130,17 @@ func TestDialRefused(t *testing.T) {
 		{"after without rate", "", Dial{RetryAfter: "1"}, "retryAfter"},
 		{"deny", "", Dial{Deny: 404}, "deny"},
 		{"body", "", Dial{Body: "xml"}, "body"},
+		{"share", "", Dial{Rate: -0.1, Hang: true}, "rate"},
+		{"share that is none", "", Dial{Rate: math.NaN()}, "rate"},
+		{"jitter", "", Dial{Jitter: -1}, "jitterMs"},
+		{"long jitter", "", Dial{Jitter: time.Hour}, "jitterMs"},
+		{"way to nowhere", "", Dial{ErrorRate: 1, Status: 500, Location: "/"}, "location"},
+		{"reset of nothing", "", Dial{RST: true}, "rst"},
+		{"down for some calls", "", Dial{Down: true, Rate: 0.5}, "down"},
+		{"down for a tenant", "", Dial{Down: true, Tenant: Acme}, "down"},
+		{"down for an operation", "contacts", Dial{Down: true}, "down"},
+		{"date of a date", "", Dial{ErrorRate: 1, RetryDate: true, RetryAfter: "tomorrow"}, "retryDate"},
+		{"date of nothing", "", Dial{ErrorRate: 1, RetryDate: true}, "retryDate"},
 		{"operation", "read", Dial{Hang: true}, "op"},
 		{"tenant", "", Dial{Hang: true, Tenant: Initech}, "tenant"},
 	} {
@@ -260,6 +272,20 @@ func TestDialBodies(t *testing.T) {
 			return id != nil && id != "con-9001"
 		}},
 		{"refuse", Dial{Refuse: true}, true, func(r *http.Response, _ []byte) bool { return r == nil }},
+		{"refuse by a reset", Dial{Refuse: true, RST: true}, true, func(r *http.Response, _ []byte) bool { return r == nil }},
+		{"reset by a reset", Dial{Body: BodyReset, RST: true}, true, func(r *http.Response, b []byte) bool {
+			return r == nil || len(b) <= len(whole)/2 // what is under way is lost with the connection
+		}},
+		{"other tenant", Dial{Body: BodyOtherTenant}, false, func(_ *http.Response, b []byte) bool {
+			c := decode(t, string(b))
+			return c["id"] == "con-9001" && c["tenantId"] == Initech && c["firstName"] == Stranger
+		}},
+		{"duplicate keys", Dial{Body: BodyDuplicateKeys}, false, func(_ *http.Response, b []byte) bool {
+			return decode(t, string(b))["id"] == "con-9001" && bytes.Count(b, []byte(`"id":`)) == 2 && bytes.Contains(b, []byte(`"ID":"`+Stranger))
+		}},
+		{"deep", Dial{Body: BodyDeep}, false, func(_ *http.Response, b []byte) bool {
+			return json.Valid(b) && bytes.Count(b, []byte("{")) == depth
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			set(t, s.CRM(), "contacts", tt.dial)

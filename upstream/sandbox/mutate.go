@@ -52,7 +52,7 @@ func (s *Sandbox) AddConversation(tenant string, d Draft) (string, error) {
 	for i, text := range d.Messages {
 		c.messages = append(c.messages, message{role: []string{"user", "assistant"}[i%2], content: text, at: now})
 	}
-	if tenant == Globex {
+	if records == s.nativeRecords {
 		c.workspace, c.channel, c.status = exampleWorkspace, exampleChannel, statusOf(c)
 	}
 	if !records.add(c) {
@@ -114,11 +114,16 @@ func (s *Sandbox) ConversationIDs(tenant string) []string {
 }
 
 func (s *Sandbox) records(tenant string) *archive {
-	switch tenant {
-	case Acme, Initech:
+	if tenant == Initech {
 		return s.autocallsRecords
-	case Globex:
-		return s.nativeRecords
+	}
+	for _, t := range s.tenants {
+		switch {
+		case t.ID == tenant && t.Store == "native":
+			return s.nativeRecords
+		case t.ID == tenant:
+			return s.autocallsRecords
+		}
 	}
 	return nil
 }

@@ -168,3 +168,34 @@ func TestConcurrent(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// Tenants that are configured beside the fixed ones have records of their own.
+func TestMoreTenants(t *testing.T) {
+	s := New(Config{Conversations: -1, MoreTenants: 2})
+	defer s.Close()
+	all := s.Tenants()
+	if len(all) != 4 {
+		t.Fatalf("%d tenants, want the two fixed ones and two more", len(all))
+	}
+	one, other := all[2], all[3]
+	if _, err := s.AddConversation(one.ID, Draft{ID: "mine", ContactID: "con"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.PutContact(one.ID, "con", map[string]any{"lastName": "Larsson"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		token, target string
+		svc           *Service
+		want          int
+	}{
+		{one.StoreToken, "/conversations/mine", s.Native(), http.StatusOK},
+		{other.StoreToken, "/conversations/mine", s.Native(), http.StatusNotFound},
+		{one.CRMToken, "/contacts/con", s.CRM(), http.StatusOK},
+		{other.CRMToken, "/contacts/con", s.CRM(), http.StatusNotFound},
+	} {
+		if got := get(t, tt.svc, tt.token, tt.target).Code; got != tt.want {
+			t.Errorf("%s with %s: %d, want %d", tt.target, tt.token, got, tt.want)
+		}
+	}
+}

@@ -14,12 +14,12 @@ func timestamp(t time.Time) string { return t.UTC().Format(stamp) }
 // nativeAPI answers as a store that knows the CRM's ids of its conversations.
 type nativeAPI struct{ *archive }
 
-func nativeSpec(records *archive) spec {
+func nativeSpec(records *archive, all []Tenant) spec {
 	n := nativeAPI{records}
 	return spec{
 		name:   "native",
 		ops:    []string{"list", "read", "messages", "attention-items"},
-		tokens: storeTokens("native"),
+		tokens: storeTokens("native", all),
 		fault:  plainFault,
 		routes: []route{
 			{pattern: "GET /conversations", op: always("list"), serve: n.list},

@@ -83,9 +83,9 @@ type registry struct {
 	accounts map[string]*shelf[account] // tenant -> its accounts
 }
 
-func newRegistry() *registry {
+func newRegistry(all []Tenant) *registry {
 	r := &registry{contacts: map[string]*shelf[contact]{}, accounts: map[string]*shelf[account]{}}
-	for _, t := range tenants() {
+	for _, t := range all {
 		r.contacts[t.ID] = &shelf[contact]{records: map[string]contact{}}
 		r.accounts[t.ID] = &shelf[account]{records: map[string]account{}}
 	}

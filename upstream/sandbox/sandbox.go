@@ -21,6 +21,7 @@ import (
 type Config struct {
 	Seed          uint64           // of all that is random; 0 is a seed like any other
 	Conversations int              // generated for each tenant beside the fixed ones; 0: 300, negative: none
+	MoreTenants   int              // of the native store, beside the fixed ones, without records; 0: none
 	Now           func() time.Time // generated times end here; nil: time.Now
 	Timezone      *time.Location   // of the times without a zone in the Autocalls store; nil: UTC
 	PageNumbers   bool             // the Autocalls list speaks its older, page-numbered form
@@ -30,6 +31,7 @@ type Config struct {
 // Sandbox is the three fakes and their records. Its methods may be called
 // concurrently, also while it serves.
 type Sandbox struct {
+	tenants                []Tenant
 	autocalls, native, crm *Service
 
 	autocallsRecords, nativeRecords *archive
@@ -56,16 +58,18 @@ func New(cfg Config) *Sandbox {
 	case cfg.Conversations < 0:
 		cfg.Conversations = 0
 	}
+	all := tenants(cfg.MoreTenants)
 	s := &Sandbox{
+		tenants:          all,
 		autocallsRecords: newArchive(cfg, 1),
 		nativeRecords:    newArchive(cfg, 2),
-		crmRecords:       newRegistry(),
+		crmRecords:       newRegistry(all),
 		done:             make(chan struct{}),
 	}
 	s.fill(cfg)
-	s.autocalls = s.service(cfg, autocallsSpec(s.autocallsRecords, cfg))
-	s.native = s.service(cfg, nativeSpec(s.nativeRecords))
-	s.crm = s.service(cfg, crmSpec(s.crmRecords))
+	s.autocalls = s.service(cfg, autocallsSpec(s.autocallsRecords, all, cfg))
+	s.native = s.service(cfg, nativeSpec(s.nativeRecords, all))
+	s.crm = s.service(cfg, crmSpec(s.crmRecords, all))
 	return s
 }
 

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,11 +21,13 @@ type Service struct {
 	log  *slog.Logger
 	done <-chan struct{}
 	bomb func() []byte
+	door atomic.Pointer[Door] // where it is served alone; nil: nowhere
 
 	mu       sync.Mutex
 	rng      *rand.Rand     // rolls the error rates
 	dials    map[place]Dial // what is set
 	calls    map[string]int // operation -> calls
+	keys     map[asked]int  // what was asked for -> calls
 	requests []string       // oldest first
 }
 
@@ -72,12 +76,13 @@ func (s *Sandbox) service(cfg Config, sp spec) *Service {
 		rng:   rand.New(rand.NewPCG(cfg.Seed, 0)),
 		dials: map[place]Dial{},
 		calls: map[string]int{},
+		keys:  map[asked]int{},
 	}
 	for _, rt := range sp.routes {
 		svc.mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) { svc.serve(w, r, rt) })
 	}
 	svc.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		svc.write(w, r, "", answer{http.StatusNotFound, svc.fault(http.StatusNotFound, "")})
+		svc.write(w, r, Dial{}, answer{http.StatusNotFound, svc.fault(http.StatusNotFound, "")})
 	})
 	return svc
 }
@@ -95,9 +100,10 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // so such a call may be counted twice.
 func (s *Service) serve(w http.ResponseWriter, r *http.Request, rt route) {
 	tenant := s.caller(r)
-	d, fails := s.begin(rt.op(r), tenant)
-	if d.Refuse || !s.pause(r.Context(), d) {
-		panic(http.ErrAbortHandler)
+	d, fails := s.begin(rt.op(r), tenant, askedFor(r))
+	if d.Refuse || d.Down || !s.pause(r.Context(), d) {
+		cut(w, d.RST)
+		return
 	}
 	var a answer
 	switch {
@@ -112,7 +118,7 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, rt route) {
 	default:
 		a = rt.serve(call{r, tenant, d.Body == BodyWrongRecord})
 	}
-	s.write(w, r, d.Body, a)
+	s.write(w, r, d, a)
 }
 
 // caller is the tenant whose token a request has; "" when it has none that is good.
@@ -125,11 +131,18 @@ func (s *Service) caller(r *http.Request) string {
 }
 
 // begin counts a call and finds its dial and its luck.
-func (s *Service) begin(op, tenant string) (d Dial, fails bool) {
+func (s *Service) begin(op, tenant string, keys []string) (d Dial, fails bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls[op]++
+	s.count(op, keys)
 	d = s.dial(op, tenant)
+	if d.Rate > 0 && s.rng.Float64() >= d.Rate {
+		return Dial{}, false
+	}
+	if d.Jitter > 0 {
+		d.Latency += time.Duration(s.rng.Int64N(int64(d.Jitter)))
+	}
 	return d, d.ErrorRate > 0 && s.rng.Float64() < d.ErrorRate
 }
 
@@ -157,8 +170,12 @@ func (s *Service) fail(w http.ResponseWriter, d Dial, status int) answer {
 	if d.RetryAfter != "" {
 		w.Header().Set("Retry-After", d.RetryAfter)
 	}
+	if d.RetryDate {
+		after, _ := seconds(d.RetryAfter) // it was checked when the dial was set
+		w.Header().Set("Retry-After", time.Now().Add(after).UTC().Format(http.TimeFormat))
+	}
 	if status >= 300 && status < 400 {
-		w.Header().Set("Location", "http://elsewhere.invalid/")
+		w.Header().Set("Location", cmp.Or(d.Location, "http://elsewhere.invalid/"))
 	}
 	return answer{status, s.fault(status, d.RetryAfter)}
 }

@@ -1,5 +1,7 @@
 package sandbox
 
+import "fmt"
+
 // The tenants. Initech is another customer of the Autocalls store, unknown to
 // the CRM: its conversations are the foreign ones that a key-less read shows.
 const (
@@ -18,22 +20,30 @@ type Tenant struct {
 }
 
 // Tenants are the tenants that a gateway can be configured with.
-func (s *Sandbox) Tenants() []Tenant { return tenants() }
+func (s *Sandbox) Tenants() []Tenant { return s.tenants }
 
-func tenants() []Tenant {
-	return []Tenant{
+func tenants(more int) []Tenant {
+	list := []Tenant{
 		{ID: Acme, Name: "Acme", Store: "autocalls", StoreToken: "sandbox-acme-autocalls", CRMToken: "sandbox-acme-crm"},
 		{ID: Globex, Name: "Globex", Store: "native", StoreToken: "sandbox-globex-native", CRMToken: "sandbox-globex-crm"},
 	}
+	for i := range more {
+		name := fmt.Sprintf("tenant-%d", i+1)
+		list = append(list, Tenant{
+			ID: fmt.Sprintf("d0000000-0000-4000-8000-%012d", i+1), Name: name, Store: "native",
+			StoreToken: "sandbox-" + name + "-native", CRMToken: "sandbox-" + name + "-crm",
+		})
+	}
+	return list
 }
 
 // storeTokens are the tokens of one store: token -> tenant.
-func storeTokens(store string) map[string]string {
+func storeTokens(store string, all []Tenant) map[string]string {
 	tokens := map[string]string{}
 	if store == "autocalls" {
 		tokens["sandbox-initech-autocalls"] = Initech
 	}
-	for _, t := range tenants() {
+	for _, t := range all {
 		if t.Store == store {
 			tokens[t.StoreToken] = t.ID
 		}
@@ -42,9 +52,9 @@ func storeTokens(store string) map[string]string {
 }
 
 // crmTokens are the tokens of the CRM: token -> tenant.
-func crmTokens() map[string]string {
+func crmTokens(all []Tenant) map[string]string {
 	tokens := map[string]string{}
-	for _, t := range tenants() {
+	for _, t := range all {
 		tokens[t.CRMToken] = t.ID
 	}
 	return tokens
