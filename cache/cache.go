@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,7 +40,7 @@ type Config struct {
 	RedisDeadline time.Duration         // longest wait for one read of Redis; 0: 50 ms
 	Encryption    []EncryptionKey       // what is in Redis is encrypted with the first, and read with any; none: in the clear
 	Breakers      *breaker.Set          // where the Redis breakers are registered; nil: nowhere
-	MemoryBytes   uint64                // bound on the memory tier, in bytes of encoded records and their keys; 0: 32 MiB
+	MemoryBytes   uint64                // bound on the memory tier, in bytes of encoded records and their keys; less under a memory limit; 0: 32 MiB
 	Logger        *slog.Logger          // nil: slog.Default()
 }
 
@@ -70,6 +71,8 @@ type Cache struct {
 	memory *memory
 	remote *remote            // nil without Redis
 	reads  singleflight.Group // of fetch, by the Redis keys of the read
+	turns  *turns             // that this process has
+	behind chan struct{}      // a token for each load that nobody waits for
 	index  *Index
 	local  *localStore // leases and checkpoints of a cache without Redis
 	ring   *keyring    // nil: nothing is encrypted
@@ -77,7 +80,7 @@ type Cache struct {
 
 	born    time.Time
 	gap     atomic.Int64   // what was checked before this, in nanoseconds since born, is due
-	hearing sync.WaitGroup // of the listener, and of who erases again
+	hearing sync.WaitGroup // of the listener, of who erases again, and of the governor
 
 	// fence is held for reading by who puts something into memory, so that
 	// who drops or bans something under the lock meets it later or not at all.
@@ -106,6 +109,7 @@ func New(cfg Config) (*Cache, error) {
 		return nil, fmt.Errorf("cache: memory tier: %w", err)
 	}
 	c := &Cache{memory: mem, log: cfg.logger(), kinds: map[string]*kind{}, born: time.Now(), erasures: make(chan struct{}, 1), untold: map[string]untold{}, again: make(chan struct{}, 1)}
+	c.turns, c.behind = newTurns(), make(chan struct{}, maxBehind)
 	if c.ring, err = newKeyring(cfg.Encryption); err != nil {
 		mem.close()
 		return nil, err
@@ -124,6 +128,10 @@ func New(cfg Config) (*Cache, error) {
 		c.hearing.Go(newListener(c).run)
 		c.hearing.Go(c.eraseAgain)
 	}
+	if measure().limit > 0 {
+		g := newGovernor(mem, cfg.memoryBytes(), measure, c.log)
+		c.hearing.Go(func() { g.run(c.closing.Done()) })
+	}
 	return c, nil
 }
 
@@ -132,8 +140,11 @@ func New(cfg Config) (*Cache, error) {
 // bring after Close is not written to Redis.
 func (c *Cache) Close() {
 	c.close()
+	c.hearing.Wait()
 	if c.remote != nil {
-		c.hearing.Wait()
+		for _, w := range c.turns.all() { // the loads will bring nothing any more
+			c.giveBack(w)
+		}
 		c.remote.close()
 	}
 	c.memory.close()
@@ -142,72 +153,110 @@ func (c *Cache) Close() {
 // Prefetch asks Redis in one pipeline for all keys of which memory has no
 // fresh copy, and fills memory with what it finds. Kinds without a loader are
 // passed over. A caller that has done this asks its loaders to skip Redis.
-func (c *Cache) Prefetch(ctx context.Context, keys []Key) {
+//
+// keys are those that the caller will load, peeked those that it will not. Of
+// the former, those of which memory knows nothing come with the right to load
+// them, which goes to whoever loads them in this process; release gives back
+// what is left of it.
+func (c *Cache) Prefetch(ctx context.Context, keys []Key, peeked ...Key) (release func()) {
 	if c.remote == nil {
-		return
+		return func() {}
 	}
-	now := time.Now()
-	need := make([]Key, 0, len(keys))
-	seen := make(map[Key]bool, len(keys))
-	for _, key := range keys {
+	now, turns := time.Now(), c.takesTurns()
+	need := make([]ask, 0, len(keys)+len(peeked))
+	seen := make(map[Key]bool, cap(need))
+	for i, key := range slices.Concat(keys, peeked) {
 		k := c.kind(key.Kind)
 		if k == nil || seen[key] {
 			continue
 		}
 		seen[key] = true
-		if !k.judge(c.memory.get(key), now).fresh() {
-			need = append(need, key)
+		state := k.judge(c.memory.get(key), now)
+		a := ask{key: key}
+		if state == Failed && turns && i < len(keys) {
+			a.turn = k.turnTime()
+		}
+		if !state.fresh() {
+			need = append(need, a)
 		}
 	}
-	c.fetch(ctx, need)
+	r := c.fetch(ctx, need)
+	return func() { c.giveBackUnused(r.won) }
 }
 
-// fetch reads keys from Redis in one pipeline, fills memory and returns what
-// is within its policy. Callers that ask for the same keys at once share one
-// read, which is bounded by the deadline of Redis and not by the first
-// caller's context.
-func (c *Cache) fetch(ctx context.Context, keys []Key) map[Key]*item {
-	if c.remote == nil || len(keys) == 0 || !c.remote.ready() {
-		return nil
+// reading is what a read of Redis came to. It is shared, and not changed.
+type reading struct {
+	found map[Key]*item // what is within its policy
+	won   []*turn       // those that came with it
+	lost  map[Key]bool  // keys whose turn is somebody's
+}
+
+// fetch asks in one pipeline, and fills memory with what it finds. Callers that
+// ask the same at once share one read, which is bounded by the deadline of
+// Redis and not by the first caller's context. The turns that it wins are idle
+// until a flight takes them.
+func (c *Cache) fetch(ctx context.Context, asks []ask) reading {
+	if c.remote == nil || len(asks) == 0 || !c.remote.ready() {
+		return reading{}
 	}
-	names, joined := redisKeys(keys)
+	names, joined := redisKeys(asks)
 	ch := c.reads.DoChan(joined, func() (any, error) {
-		return c.readRemote(context.WithoutCancel(ctx), keys, names), nil
+		return c.readRemote(context.WithoutCancel(ctx), asks, names), nil
 	})
 	select {
 	case r := <-ch:
-		return r.Val.(map[Key]*item)
+		return r.Val.(reading)
 	case <-ctx.Done():
-		return nil
+		go func() { c.giveBackUnused((<-ch).Val.(reading).won) }()
+		return reading{}
 	}
 }
 
-func (c *Cache) readRemote(ctx context.Context, keys []Key, names []string) map[Key]*item {
+func (c *Cache) readRemote(ctx context.Context, asks []ask, names []string) reading {
 	now, drops := time.Now(), c.dropped()
-	found := make(map[Key]*item, len(keys))
-	for i, r := range c.remote.read(ctx, names) {
-		k := c.kind(keys[i].Kind)
-		if k == nil || !r.answered {
+	out := reading{found: make(map[Key]*item, len(asks)), lost: map[Key]bool{}}
+	for i, r := range c.remote.read(ctx, asks, names) {
+		key := asks[i].key
+		k := c.kind(key.Kind)
+		if k == nil {
 			continue
 		}
-		it, err := k.unpack(keys[i], r.value, now)
-		switch {
-		case errors.Is(err, errUnknownKey): // another replica may have the key, and use the value
-			c.remote.counts.unknownKeys.Add(1)
-		case err != nil || r.wrongType:
-			c.remote.discard(keys[i])
+		switch r.turn {
+		case won:
+			w := &turn{key: key, until: now.Add(asks[i].turn)}
+			c.turns.add(w)
+			out.won = append(out.won, w)
+		case lost:
+			out.lost[key] = true
 		}
-		if it != nil {
-			it.shared = true
+		if it := c.read(k, key, r, now, drops); it != nil {
+			out.found[key] = it
 		}
-		if k.judge(it, now) == Failed || !c.adopt(k, keys[i], it, drops) {
-			k.counts.redisMisses.Add(1)
-			continue
-		}
-		k.counts.redisHits.Add(1)
-		found[keys[i]] = it
 	}
-	return found
+	return out
+}
+
+// read takes a record over from Redis; nil: there is none that can be used.
+func (c *Cache) read(k *kind, key Key, r reply, now time.Time, drops uint64) *item {
+	if !r.answered {
+		return nil
+	}
+	it, err := k.unpack(key, r.value, now)
+	switch {
+	case errors.Is(err, errUnknownKey): // another replica may have the key, and use the value
+		c.remote.counts.unknownKeys.Add(1)
+	case err != nil || r.wrongType:
+		c.remote.discard(key)
+	}
+	if it != nil {
+		it.shared = true
+	}
+	if k.judge(it, now) == Failed || !c.adopt(k, key, it, drops) {
+		k.counts.redisMisses.Add(1)
+		return nil
+	}
+	k.counts.redisHits.Add(1)
+	return it
 }
 
 // adopt puts into memory what was read from Redis, unless it may have been
@@ -236,15 +285,16 @@ func (c *Cache) kind(name string) *kind {
 	return c.kinds[name]
 }
 
-func (c *Cache) register(k *kind) error {
+// register makes k the kind of its name, with the ledger that there is.
+func (c *Cache) register(k *kind) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.kinds[k.name] != nil {
-		return fmt.Errorf("cache: kind %q has a loader already", k.name)
+	k.ledger = &ledger{claims: map[Key]*flight{}}
+	if old := c.kinds[k.name]; old != nil {
+		k.ledger = old.ledger
 	}
 	c.kinds[k.name] = k
 	if c.remote != nil {
 		c.remote.longest.Store(max(c.remote.longest.Load(), int64(k.policy.Stale)))
 	}
-	return nil
 }

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -16,7 +17,9 @@ type answer struct {
 func (k *kind) load(ctx context.Context, tenant string, ids []string, opt Options, src source) map[string]answer {
 	flights, own := k.claim(ctx, tenant, ids)
 	if own != nil {
-		go k.fly(context.WithoutCancel(ctx), own, opt.SkipRedis, src)
+		go k.fly(context.WithoutCancel(ctx), own, job{
+			src: src, skipRedis: opt.SkipRedis, staleNow: opt.StaleNow, alone: opt.StaleNow, patience: k.patience(ctx),
+		})
 	}
 	answers := make(map[string]answer, len(ids))
 	for i, id := range ids {
@@ -43,7 +46,7 @@ func (k *kind) claim(ctx context.Context, tenant string, ids []string) (flights 
 			continue
 		}
 		if own == nil {
-			own = &flight{looked: make(chan struct{}), done: make(chan struct{})}
+			own = newFlight()
 		}
 		own.keys = append(own.keys, key)
 		flights[i], k.claims[key] = own, own
@@ -51,31 +54,59 @@ func (k *kind) claim(ctx context.Context, tenant string, ids []string) (flights 
 	return flights, own
 }
 
+// patience is until when other replicas are waited for: as long as a turn
+// lasts, but so that half of the caller's time is left for a load of its own.
+func (k *kind) patience(ctx context.Context) time.Time {
+	now := time.Now()
+	wait := k.turnTime()
+	if end, ok := ctx.Deadline(); ok {
+		wait = min(wait, end.Sub(now)/2)
+	}
+	return now.Add(wait)
+}
+
 // wait returns the answer for key. It leaves when ctx ends, and the flight
 // goes on without it.
 func (k *kind) wait(ctx context.Context, f *flight, key Key, opt Options) answer {
-	if f == nil || !await(ctx, f.looked) {
-		now := time.Now()
+	if f = f.follow(ctx, key); f == nil {
 		it := k.cache.memory.get(key)
-		return orFailed(answer{item: it, state: k.judge(it, now)}, ctx.Err())
+		return orFailed(answer{item: it, state: k.judge(it, time.Now())}, ctx.Err())
 	}
-	copied := f.copies[key]
+	copied, now := f.copies[key], time.Now()
+	if f.ahead { // it was fresh when it was looked at
+		copied.state = k.judge(copied.item, now)
+	}
 	switch {
 	case copied.state.fresh():
 		return copied
 	case copied.state == Stale && opt.StaleNow:
 		return orFailed(copied, opt.StaleErr)
+	case copied.state == Stale && k.revalidates(copied.item, now):
+		return orFailed(copied, f.behind)
 	case !await(ctx, f.done):
 		return orFailed(copied, ctx.Err())
 	}
 	switch it := f.loaded[key]; {
 	case it == nil:
-		return orFailed(copied, f.err)
+		return orFailed(copied, cmp.Or(f.err, f.behind))
 	case it.absent:
 		return answer{item: it, state: Absent}
 	default:
 		return answer{item: it, state: Loaded}
 	}
+}
+
+// follow returns the flight that answers for key, once it has looked; nil: ctx
+// ended before.
+func (f *flight) follow(ctx context.Context, key Key) *flight {
+	for f != nil && await(ctx, f.looked) {
+		next := f.later[key]
+		if next == nil {
+			return f
+		}
+		f = next
+	}
+	return nil
 }
 
 // await reports whether ch was closed before ctx ended; both is a yes.

@@ -125,12 +125,16 @@ func (c *Cache) eraseIDs(ctx context.Context, ids, told []subjectID) error {
 	if c.remote == nil {
 		return nil
 	}
+	names := redisNames(e.keys)
+	for id := range e.subjects { // a write of this process may have come after the other's removal
+		names = append(names, aboutKey(id))
+	}
 	for _, id := range told {
 		delete(e.subjects, id)
 	}
 	c.learned = slices.AppendSeq(c.learned, maps.Keys(e.subjects))
 	c.askAgain()
-	return c.remote.unlink(ctx, redisNames(e.keys))
+	return c.remote.unlink(ctx, names)
 }
 
 // askAgain has Redis told what it was not told of.

@@ -189,50 +189,75 @@ func TestEraseFindsWhatNobodyHasInMemory(t *testing.T) {
 // process that erases or in another; not a load, nor a record that was obtained
 // otherwise, nor what waits to be written.
 func TestLoadUnderWayBringsNothingBack(t *testing.T) {
+	r := startRedis(t)
+	one, two := r.cacheWith(Config{RedisDeadline: patient}), r.cacheWith(Config{RedisDeadline: patient})
+	p1, p2 := newPeople(t, one), newPeople(t, two)
+	eventually(t, "both to listen", func() bool {
+		n, err := r.admin.PubSubNumSub(t.Context(), noticeChannel).Result()
+		return err == nil && n[noticeChannel] == 2
+	})
+	begun, release := make(chan struct{}, 4), make(chan struct{})
+	slow := func(_ context.Context, ids []string) (map[string]note, error) {
+		begun <- struct{}{}
+		<-release
+		return map[string]note{ids[0]: {[]string{"ann"}, "canary"}}, nil
+	}
+	card := func(_ context.Context, ids []string) (map[string]doc, error) {
+		begun <- struct{}{}
+		<-release
+		return map[string]doc{ids[0]: {"canary"}}, nil
+	}
+	var wg sync.WaitGroup
+	for i, p := range []people{p1, p2} {
+		wg.Go(func() {
+			id := fmt.Sprintf("n%d", i)
+			if got := p.notes.Load(t.Context(), "t", []string{id}, Options{}, slow)[0]; got.State != Loaded {
+				t.Errorf("who waits is answered %v", got.State)
+			}
+			p.notes.Put("t", id+"-otherwise", note{[]string{"ann"}, "canary"})
+		})
+		wg.Go(func() { p.cards.Load(t.Context(), "t", []string{fmt.Sprintf("ann%d", i)}, Options{}, card) })
+	}
+	for range 4 {
+		<-begun
+	}
+	p2.notes.Put("t", "queued", note{[]string{"ann"}, "canary"}) // is on its way when two hears of it
+	if err := one.Erase(t.Context(), "t", []string{"person:ann", "person:ann0", "person:ann1"}, named); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "two to hear of it", func() bool {
+		two.fence.RLock()
+		defer two.fence.RUnlock()
+		return len(two.banned.until) >= 3
+	})
+	close(release)
+	wg.Wait()
+	for who, c := range map[string]*Cache{"one": one, "two": two} {
+		eventually(t, who+" to have followed", func() bool { return len(kept(t, c)) == 0 })
+	}
+	one.Close() // what is queued is written
+	two.Close()
+	for _, key := range r.admin.Keys(t.Context(), "*").Val() {
+		if strings.HasPrefix(key, keyPrefix+tenantDigest("t")) || strings.HasPrefix(key, keyPrefix+"about:") {
+			t.Errorf("Redis has %s", key)
+		}
+	}
+}
+
+// TestBanEnds: a while after an erasure the person is like any other.
+func TestBanEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, client := simRedis(t)
-		one, two := newCache(t, Config{Redis: client()}), newCache(t, Config{Redis: client()})
-		p1, p2 := newPeople(t, one), newPeople(t, two)
-		synctest.Wait()
-		slow := func(_ context.Context, ids []string) (map[string]note, error) {
-			time.Sleep(2 * time.Second)
-			return map[string]note{ids[0]: {[]string{"ann"}, "canary"}}, nil
-		}
-		card := func(_ context.Context, ids []string) (map[string]doc, error) {
-			time.Sleep(2 * time.Second)
-			return map[string]doc{ids[0]: {"canary"}}, nil
-		}
-		var wg sync.WaitGroup
-		for i, p := range []people{p1, p2} {
-			wg.Go(func() {
-				id := fmt.Sprintf("n%d", i)
-				if got := p.notes.Load(t.Context(), "t", []string{id}, Options{}, slow)[0]; got.State != Loaded {
-					t.Errorf("who waits is answered %v", got.State)
-				}
-				p.notes.Put("t", id+"-otherwise", note{[]string{"ann"}, "canary"})
-			})
-			wg.Go(func() { p.cards.Load(t.Context(), "t", []string{"ann"}, Options{}, card) })
-		}
-		time.Sleep(time.Second)
-		p2.notes.Put("t", "queued", note{[]string{"ann"}, "canary"}) // is on its way when two hears of it
-		if err := one.Erase(t.Context(), "t", []string{"person:ann"}, named); err != nil {
+		c := newCache(t, Config{})
+		p := newPeople(t, c)
+		if err := c.Erase(t.Context(), "t", []string{"person:ann"}, named); err != nil {
 			t.Fatal(err)
 		}
-		wg.Wait()
-		synctest.Wait()
-		for who, c := range map[string]*Cache{"one": one, "two": two} {
-			wantKept(t, who, c, nil)
-		}
-		for _, key := range m.Keys() {
-			if strings.HasPrefix(key, keyPrefix+tenantDigest("t")) || strings.HasPrefix(key, keyPrefix+"about:") {
-				t.Errorf("Redis has %s", key)
+		for _, want := range []State{Failed, Cached} {
+			p.notes.Put("t", "later", note{[]string{"ann"}, "canary"})
+			if got := p.notes.Peek(t.Context(), "t", []string{"later"}, true)[0].State; got != want {
+				t.Errorf("%v, want %v", got, want)
 			}
-		}
-		// Afterwards the person is like any other.
-		time.Sleep(banFor)
-		p1.notes.Put("t", "later", note{[]string{"ann"}, "canary"})
-		if got := p1.notes.Peek(t.Context(), "t", []string{"later"}, true)[0].State; got != Cached {
-			t.Errorf("later: %v, want cached", got)
+			time.Sleep(banFor)
 		}
 	})
 }

@@ -31,17 +31,45 @@ type source func(ctx context.Context, ids []string) (map[string]record, error)
 // flight is one load: the keys that one caller claimed together.
 type flight struct {
 	keys   []Key
-	looked chan struct{}  // closed when memory and Redis have been asked
-	copies map[Key]answer // what they had; final when looked is closed
-	done   chan struct{}  // closed when the source has answered
-	once   sync.Once      // guards the settling
-	loaded map[Key]*item  // what it answered, absences included; final when done is closed
-	err    error          // why the other keys have nothing; final when done is closed
+	ahead  bool            // it replaces copies that are fresh
+	looked chan struct{}   // closed when memory and Redis have been asked
+	copies map[Key]answer  // what they had; final when looked is closed, as are the next two
+	behind error           // why a copy that is shown at once is no better
+	later  map[Key]*flight // the flights of keys that another replica is loading
+	done   chan struct{}   // closed when the source has answered
+	once   sync.Once       // guards the settling
+	loaded map[Key]*item   // what it answered, absences included; final when done is closed
+	err    error           // why the other keys have nothing; final when done is closed
+
+	// Of the goroutine that flies it.
+	turns  map[Key]*turn
+	lost   map[Key]bool // keys whose turn somebody else has
+	placed bool         // it has a place among the loads that nobody waits for
+}
+
+func newFlight() *flight {
+	return &flight{
+		looked: make(chan struct{}), done: make(chan struct{}), behind: ErrRevalidating,
+		turns: map[Key]*turn{}, lost: map[Key]bool{},
+	}
+}
+
+// job is how a flight goes about its keys.
+type job struct {
+	src       source
+	skipRedis bool      // Redis was asked just now
+	staleNow  bool      // copies past their time are shown at once
+	alone     bool      // other replicas are not waited for
+	waits     bool      // they are, from the beginning
+	patience  time.Time // until when
 }
 
 // fly asks memory, Redis and the source for the keys of f.
-func (k *kind) fly(ctx context.Context, f *flight, skipRedis bool, src source) {
-	want := k.look(ctx, f, skipRedis)
+func (k *kind) fly(ctx context.Context, f *flight, j job) {
+	want := k.look(ctx, f, j)
+	if f.placed {
+		defer k.cache.leave()
+	}
 	if len(want) == 0 {
 		close(f.done)
 		return
@@ -57,60 +85,11 @@ func (k *kind) fly(ctx context.Context, f *flight, skipRedis bool, src source) {
 	defer k.settle(f, want, nil, errAborted) // a load that left by runtime.Goexit; else settled already
 	k.counts.loads.Add(1)
 	k.counts.loadedIDs.Add(uint64(len(want)))
-	records, err := k.ask(ctx, want, src)
+	records, err := k.ask(ctx, want, j.src)
 	if err != nil {
 		k.counts.loadErrors.Add(1)
 	}
 	k.settle(f, want, records, err)
-}
-
-// look fills f.copies, gives up the claims of the keys that have a fresh copy,
-// and returns the others.
-//
-// Memory is asked although the caller has just done so, because of this order
-// of events: A finds nothing in memory; B, who held the claim, puts its record
-// into memory and gives the claim up; A gets the claim. Without a second look A
-// would load again what is there. B stores before it gives up, so A's second
-// look, after the claim, cannot miss it.
-func (k *kind) look(ctx context.Context, f *flight, skipRedis bool) (want []Key) {
-	now := time.Now()
-	f.copies = make(map[Key]answer, len(f.keys))
-	for _, key := range f.keys {
-		it := k.cache.memory.get(key)
-		f.copies[key] = answer{item: it, state: k.judge(it, now)}
-		if !f.copies[key].state.fresh() {
-			want = append(want, key)
-		}
-	}
-	if !skipRedis && len(want) > 0 {
-		want = k.lookRemote(ctx, f, want)
-	}
-	k.mu.Lock()
-	for _, key := range f.keys {
-		if f.copies[key].state.fresh() && k.claims[key] == f {
-			delete(k.claims, key)
-		}
-	}
-	k.mu.Unlock()
-	close(f.looked)
-	return want
-}
-
-// lookRemote betters f.copies by what Redis has for keys, and returns the keys
-// that still have no fresh copy.
-func (k *kind) lookRemote(ctx context.Context, f *flight, keys []Key) (want []Key) {
-	found := k.cache.fetch(ctx, keys)
-	now := time.Now()
-	for _, key := range keys {
-		old := f.copies[key].item
-		if it := found[key]; it != nil && (old == nil || !it.storedAt.Before(old.storedAt)) { // as old means that it was due
-			f.copies[key] = answer{item: it, state: k.judge(it, now)}
-		}
-		if !f.copies[key].state.fresh() {
-			want = append(want, key)
-		}
-	}
-	return want
 }
 
 // ask calls the source. A panic in it becomes the error of all who wait; its
@@ -159,14 +138,16 @@ func (k *kind) settle(f *flight, keys []Key, records map[Key]record, err error) 
 			r, ok := records[key]
 			if ok {
 				f.loaded[key] = r.item
+			} else {
+				k.failed(f, key, err)
 			}
-			if k.claims[key] != f {
-				continue
+			if k.claims[key] == f {
+				if ok && (r.data != nil || r.item.absent) && !k.store(key, r.item, r.data, f.turns[key]) {
+					refused = append(refused, key)
+				}
+				delete(k.claims, key)
 			}
-			if ok && (r.data != nil || r.item.absent) && !k.store(key, r.item, r.data) {
-				refused = append(refused, key)
-			}
-			delete(k.claims, key)
+			k.cache.giveBack(f.turns[key]) // unless it went with the record
 		}
 		k.mu.Unlock()
 		close(f.done)

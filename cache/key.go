@@ -32,6 +32,11 @@ func indexKey(tenant string) string    { return keyPrefix + "index:" + tenantDig
 func leaseKey(name string) string      { return keyPrefix + "lease:" + tenantDigest(name) }
 func checkpointKey(name string) string { return keyPrefix + "checkpoint:" + tenantDigest(name) }
 
+// turnKey is held by who loads the record.
+func (k Key) turnKey() string {
+	return keyPrefix + "turn:" + tenantDigest(k.Tenant) + ":" + k.Kind + ":" + encodeID(k.ID)
+}
+
 // aboutKey holds which records are about a subject.
 func aboutKey(id subjectID) string { return keyPrefix + "about:" + string(id) }
 
@@ -67,14 +72,20 @@ func tenantDigest(tenant string) string {
 
 func encodeID(id string) string { return base64.RawURLEncoding.EncodeToString([]byte(id)) }
 
-// redisKeys returns the Redis keys of keys, and one string that two reads
-// share only if they ask for the same.
-func redisKeys(keys []Key) (names []string, joined string) {
-	names = make([]string, len(keys))
-	for i, k := range keys {
-		names[i] = k.redisKey()
+// redisKeys returns the Redis keys of what is asked for, and one string that
+// two reads share only if they ask for the same.
+func redisKeys(asks []ask) (names []string, joined string) {
+	names = make([]string, len(asks))
+	var all strings.Builder
+	for i, a := range asks {
+		names[i] = a.key.redisKey()
+		all.WriteString(names[i])
+		if a.turn > 0 {
+			all.WriteByte('+')
+		}
+		all.WriteByte(' ')
 	}
-	return names, strings.Join(names, " ")
+	return names, all.String()
 }
 
 // validKind reports whether name is fit for a key, a metric's label and a log.

@@ -13,13 +13,17 @@ type Policy struct {
 	Fresh   time.Duration // younger answers without asking the source; 0: never
 	Stale   time.Duration // younger stands in while the source fails; 0: Fresh, which is no standing in
 	Missing time.Duration // how long an absence is remembered, never longer; 0: not at all
+
+	// Revalidate: a copy past Fresh and younger than this is shown at once, as
+	// Stale with [ErrRevalidating], and loaded behind it; 0: who asks waits.
+	Revalidate time.Duration
 }
 
 func (p Policy) check() (Policy, error) {
 	if p.Stale == 0 {
 		p.Stale = p.Fresh
 	}
-	if p.Fresh < 0 || p.Missing < 0 || p.Stale < p.Fresh {
+	if p.Fresh < 0 || p.Missing < 0 || p.Revalidate < 0 || p.Stale < p.Fresh {
 		return p, errors.New("a time is negative, or Stale is shorter than Fresh")
 	}
 	return p, nil
@@ -65,9 +69,16 @@ type kind struct {
 	deadline time.Duration
 	decode   func([]byte) (any, error)
 	absent   func(error) bool
+	unasked  func(error) bool
 	own      func(id string) string                      // nil: see [LoaderConfig]
 	about    func(tenant, id string, value any) []string // nil likewise
-	counts   kindCounters
+	*ledger
+}
+
+// ledger is what all loaders of a kind share: one that takes the place of
+// another goes on with it.
+type ledger struct {
+	counts kindCounters
 
 	mu     sync.Mutex
 	claims map[Key]*flight // key -> the load under way; guarded by mu
@@ -93,9 +104,16 @@ func (k *kind) judge(it *item, now time.Time) State {
 	return Failed
 }
 
+// revalidates reports whether a copy past its fresh time is shown at once.
+func (k *kind) revalidates(it *item, now time.Time) bool {
+	return it.age(now) < min(k.policy.Revalidate, k.policy.Stale)
+}
+
 // newItem makes a record from its JSON and its decoded value.
 func (k *kind) newItem(value any, size int, storedAt time.Time) *item {
-	return &item{value: value, storedAt: storedAt, checked: storedAt, keep: k.policy.Stale, size: size}
+	it := &item{value: value, storedAt: storedAt, checked: storedAt, keep: k.policy.Stale, size: size}
+	it.ahead.Store(k.policy.aheadOf())
+	return it
 }
 
 func (k *kind) newAbsence(storedAt time.Time) *item {
@@ -136,8 +154,9 @@ func (k *kind) decodeSafely(data []byte) (value any, err error) {
 
 // store keeps a record in both tiers, unless memory has a more recent one. It
 // reports false for one that it refuses, since it is about what was erased just
-// now: [Cache.follow] is then to be called, without any lock.
-func (k *kind) store(key Key, it *item, data []byte) bool {
+// now: [Cache.follow] is then to be called, without any lock. A turn is given back with
+// the record.
+func (k *kind) store(key Key, it *item, data []byte, w *turn) bool {
 	if it.absent && k.policy.Missing == 0 {
 		k.remove(key, it.storedAt)
 		return true
@@ -148,11 +167,16 @@ func (k *kind) store(key Key, it *item, data []byte) bool {
 	if c.banned.cover(k, key, it, time.Now()) {
 		return false
 	}
-	if c.memory.put(key, it) && c.remote != nil {
-		c.remote.put(write{
-			key: key, entry: entry{data: data, absent: it.absent, storedAt: it.storedAt}, keep: it.keep, about: k.aboutIDs(key, it),
-		})
+	if !c.memory.put(key, it) || c.remote == nil {
+		return true
 	}
+	record := write{
+		key: key, entry: entry{data: data, absent: it.absent, storedAt: it.storedAt}, keep: it.keep, about: k.aboutIDs(key, it),
+	}
+	if w != nil && c.turns.drop(w) {
+		record.turn = w.until
+	}
+	c.remote.put(record)
 	return true
 }
 

@@ -304,3 +304,23 @@ func FuzzParseMember(f *testing.F) {
 		}
 	})
 }
+
+// TestDueSincePrefetch: a copy that Prefetch found to be sure, and that is so no
+// longer when it is loaded a moment later, costs a read of Redis and no load.
+func TestDueSincePrefetch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := simLine(t, sim(t))
+		l := newLoader(t, c, testPolicy)
+		synctest.Wait()
+		l.Put("t", "a", doc{"A"})
+		synctest.Wait()
+		time.Sleep(recheckAfter - time.Millisecond)
+		defer c.Prefetch(t.Context(), []Key{{"t", "doc", "a"}})()
+		time.Sleep(2 * time.Millisecond)
+		src := &fakeSource{docs: map[string]string{"a": "again"}}
+		got := see(l.Load(t.Context(), "t", []string{"a"}, Options{SkipRedis: true}, src.load))
+		if diff := cmp.Diff([]seen{{"A", Cached, nil}}, got); diff != "" || len(src.asked()) != 0 {
+			t.Errorf("%d loads (-want +got):\n%s", len(src.asked()), diff)
+		}
+	})
+}

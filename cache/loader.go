@@ -14,12 +14,13 @@ var ErrMiss = errors.New("cache: no copy")
 // LoaderConfig describes the records of one kind. V is treated as immutable:
 // all callers of a process share one value.
 type LoaderConfig[V any] struct {
-	Kind     string                  // name in keys, metrics and logs: a-z, 0-9, hyphen, 32 at most; one loader a kind
+	Kind     string                  // name in keys, metrics and logs: a-z, 0-9, hyphen, 32 at most
 	Policy   Policy                  // how long a record may be used
 	Deadline time.Duration           // of one load, on a context of its own; must be set, and is less than 44 s
 	Encode   func(V) ([]byte, error) // to compact JSON; nil: encoding/json
 	Decode   func([]byte) (V, error) // from the JSON that Encode made, which it may keep; nil: encoding/json
 	Absent   func(error) bool        // whether a load's error says that the ids it did not answer do not exist; nil: none does
+	Unasked  func(error) bool        // whether it says that the source was not asked, so that no back-off is called for; nil: none does
 
 	// What the records are about, in words of the caller's, for [Cache.Erase].
 	Own   func(id string) string                // the subject that the id itself names, "" for none; nil: none
@@ -44,7 +45,7 @@ type Result[V any] struct {
 // Options change one [Loader.Load].
 type Options struct {
 	SkipRedis bool  // Redis was asked just now, by [Cache.Prefetch]
-	StaleNow  bool  // a stale copy is returned at once, and the load goes on behind it
+	StaleNow  bool  // the source is known not to answer: a stale copy is returned at once, and the load goes on behind it
 	StaleErr  error // Err of a result that StaleNow made stale
 }
 
@@ -54,7 +55,9 @@ type Loader[V any] struct {
 	encode func(V) ([]byte, error)
 }
 
-// NewLoader returns the loader of a kind, which c has only one of.
+// NewLoader returns the loader of a kind. It takes the place of an earlier one
+// with the same records: that may still be used, and the two join each other's
+// loads; but what comes from Redis or other replicas is for the later one.
 func NewLoader[V any](c *Cache, cfg LoaderConfig[V]) (*Loader[V], error) {
 	policy, err := cfg.Policy.check()
 	switch {
@@ -79,11 +82,13 @@ func NewLoader[V any](c *Cache, cfg LoaderConfig[V]) (*Loader[V], error) {
 	if cfg.Absent == nil {
 		cfg.Absent = func(error) bool { return false }
 	}
+	if cfg.Unasked == nil {
+		cfg.Unasked = func(error) bool { return false }
+	}
 	k := &kind{
 		cache: c, name: cfg.Kind, policy: policy, deadline: cfg.Deadline,
 		decode: func(b []byte) (any, error) { return cfg.Decode(b) },
-		absent: cfg.Absent, own: cfg.Own,
-		claims: map[Key]*flight{},
+		absent: cfg.Absent, unasked: cfg.Unasked, own: cfg.Own,
 	}
 	if cfg.About != nil {
 		k.about = func(tenant, id string, value any) []string {
@@ -94,16 +99,25 @@ func NewLoader[V any](c *Cache, cfg LoaderConfig[V]) (*Loader[V], error) {
 			return cfg.About(tenant, id, v)
 		}
 	}
-	return &Loader[V]{kind: k, encode: cfg.Encode}, c.register(k)
+	c.register(k)
+	return &Loader[V]{kind: k, encode: cfg.Encode}, nil
 }
 
 // Load returns a result for each id, in their order; an id may occur twice.
 // What memory cannot answer is loaded by one call of load, with those ids that
 // no other caller is loading already. It returns when all ids are answered, or
 // when ctx ends: then with what is known, and the load goes on.
+//
+// load may be called behind the caller's back, so it must not depend on the
+// call of Load that it came with. A copy that is about to be no longer fresh is
+// loaded again, as is one within [Policy].Revalidate. After a load that failed
+// the copy answers with its error for a while, without another.
 func (l *Loader[V]) Load(ctx context.Context, tenant string, ids []string, opt Options, load Load[V]) []Result[V] {
 	results := make([]Result[V], len(ids))
-	want := l.fromMemory(tenant, ids, results)
+	want, ripe := l.fromMemory(tenant, ids, results, &opt)
+	if ripe && !opt.StaleNow {
+		l.kind.refresh(ctx, tenant, ids, l.source(load))
+	}
 	if len(want) > 0 {
 		answers := l.kind.load(ctx, tenant, want, opt, l.source(load))
 		for i, id := range ids {
@@ -119,7 +133,7 @@ func (l *Loader[V]) Load(ctx context.Context, tenant string, ids []string, opt O
 // and a stale copy comes without an error.
 func (l *Loader[V]) Peek(ctx context.Context, tenant string, ids []string, skipRedis bool) []Result[V] {
 	results := make([]Result[V], len(ids))
-	want := l.fromMemory(tenant, ids, results)
+	want, _ := l.fromMemory(tenant, ids, results, nil)
 	if !skipRedis {
 		l.fromRedis(ctx, tenant, want, results)
 	}
@@ -134,7 +148,7 @@ func (l *Loader[V]) Peek(ctx context.Context, tenant string, ids []string, skipR
 // Put keeps a record that was obtained otherwise, as of now.
 func (l *Loader[V]) Put(tenant, id string, v V) {
 	r := l.record(v, time.Now())
-	if key := l.key(tenant, id); r.data != nil && !l.kind.store(key, r.item, r.data) {
+	if key := l.key(tenant, id); r.data != nil && !l.kind.store(key, r.item, r.data, nil) {
 		l.kind.cache.follow(key)
 	}
 }
@@ -142,7 +156,7 @@ func (l *Loader[V]) Put(tenant, id string, v V) {
 // PutAbsent remembers that the source has no such record, in the place of any
 // copy.
 func (l *Loader[V]) PutAbsent(tenant, id string) {
-	l.kind.store(l.key(tenant, id), l.kind.newAbsence(time.Now()), nil)
+	l.kind.store(l.key(tenant, id), l.kind.newAbsence(time.Now()), nil, nil)
 }
 
 // Drop removes the record from both tiers, and keeps a load that is under way
@@ -159,14 +173,20 @@ func (l *Loader[V]) Drop(tenant, id string) {
 func (l *Loader[V]) key(tenant, id string) Key { return Key{tenant, l.kind.name, id} }
 
 // fromMemory answers what memory can, and returns the ids, each once, that
-// have no fresh copy.
-func (l *Loader[V]) fromMemory(tenant string, ids []string, results []Result[V]) (want []string) {
+// have no fresh copy, and whether a fresh one is ripe. With options, a copy
+// that is to be left alone for a while is an answer too.
+func (l *Loader[V]) fromMemory(tenant string, ids []string, results []Result[V], opt *Options) (want []string, ripe bool) {
 	now := time.Now()
 	var seen map[string]bool // made only when something is wanted
 	for i, id := range ids {
 		it := l.kind.cache.memory.get(l.key(tenant, id))
-		results[i] = result[V](id, answer{item: it, state: l.kind.judge(it, now)})
-		if results[i].State.fresh() || seen[id] {
+		a := answer{item: it, state: l.kind.judge(it, now)}
+		paused := opt != nil && a.state == Stale && l.kind.paused(&a, now, opt)
+		results[i] = result[V](id, a)
+		if a.state == Cached {
+			ripe = ripe || it.ripe(now)
+		}
+		if a.state.fresh() || paused || seen[id] {
 			continue
 		}
 		if seen == nil {
@@ -175,16 +195,16 @@ func (l *Loader[V]) fromMemory(tenant string, ids []string, results []Result[V])
 		seen[id] = true
 		want = append(want, id)
 	}
-	return want
+	return want, ripe
 }
 
 // fromRedis betters results by what Redis has for want.
 func (l *Loader[V]) fromRedis(ctx context.Context, tenant string, want []string, results []Result[V]) {
-	keys := make([]Key, len(want))
+	asks := make([]ask, len(want))
 	for i, id := range want {
-		keys[i] = l.key(tenant, id)
+		asks[i].key = l.key(tenant, id)
 	}
-	found := l.kind.cache.fetch(ctx, keys)
+	found := l.kind.cache.fetch(ctx, asks).found
 	now := time.Now()
 	for i, r := range results {
 		it := found[l.key(tenant, r.ID)]

@@ -22,7 +22,7 @@ func TestLifetimes(t *testing.T) {
 		want   seen
 		calls  int
 	}{
-		{"fresh", testPolicy, map[string]string{"a": "A"}, time.Minute - 1, errDown, seen{"A", Cached, nil}, 1},
+		{"fresh, and not about to be no longer", testPolicy, map[string]string{"a": "A"}, time.Minute/2 - 1, errDown, seen{"A", Cached, nil}, 1},
 		{"no longer fresh, source well", testPolicy, map[string]string{"a": "A"}, time.Minute, nil, seen{"B", Loaded, nil}, 2},
 		{"no longer fresh, source down", testPolicy, map[string]string{"a": "A"}, time.Minute, errDown, seen{"A", Stale, errDown}, 2},
 		{"last moment of stale", testPolicy, map[string]string{"a": "A"}, time.Hour - 1, errDown, seen{"A", Stale, errDown}, 2},
@@ -175,7 +175,6 @@ func TestNewLoaderRefuses(t *testing.T) {
 		name   string
 		change func(*LoaderConfig[doc])
 	}{
-		{"same kind twice", func(*LoaderConfig[doc]) {}},
 		{"no kind", func(cfg *LoaderConfig[doc]) { cfg.Kind = "" }},
 		{"kind with a colon", func(cfg *LoaderConfig[doc]) { cfg.Kind = "a:b" }},
 		{"no deadline", func(cfg *LoaderConfig[doc]) { cfg.Kind, cfg.Deadline = "b", 0 }},
@@ -223,6 +222,16 @@ func TestStats(t *testing.T) {
 			t.Errorf("Stats (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// TestMemoryHitAllocatesItsResultsAlone: what is fresh costs no more than that.
+func TestMemoryHitAllocatesItsResultsAlone(t *testing.T) {
+	l := newLoader(t, newCache(t, Config{}), Policy{Fresh: 24 * time.Hour})
+	l.Put("t", "a", doc{"A"})
+	ids := []string{"a"}
+	if n := testing.AllocsPerRun(100, func() { l.Load(t.Context(), "t", ids, Options{}, nil) }); n != 1 {
+		t.Errorf("%v allocations, want 1", n)
+	}
 }
 
 func BenchmarkMemoryHit(b *testing.B) {

@@ -3,13 +3,15 @@ package cache
 import (
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
 )
 
-// item is a record in memory, decoded once. It is shared and never changed; what
-// it is about is worked out when it is first asked for.
+// item is a record in memory, decoded once. It is shared; but for when it is
+// loaded again, it is never changed. What it is about is worked out when it is
+// first asked for.
 type item struct {
 	value    any // of the loader's type; nil when absent
 	absent   bool
@@ -21,6 +23,25 @@ type item struct {
 
 	reading sync.Once // of about
 	about   []subjectID
+
+	// ahead is the age from which a reader has it loaded again although it is
+	// fresh, in nanoseconds; 0: none has. It is aheadBusy while that goes on.
+	ahead atomic.Int64
+	pause atomic.Pointer[pause] // nil: it may be loaded again at any time
+}
+
+const aheadBusy = math.MaxInt64
+
+// ripe reports whether a reader has to have it loaded again.
+func (it *item) ripe(now time.Time) bool {
+	ahead := it.ahead.Load()
+	return ahead > 0 && int64(it.age(now)) >= ahead
+}
+
+// follow takes over from old, which is the same record.
+func (it *item) follow(old *item) {
+	it.ahead.Store(old.ahead.Load())
+	it.pause.Store(old.pause.Load())
 }
 
 // age is never negative: clocks step back, and replicas' clocks differ.
@@ -66,6 +87,9 @@ func (m *memory) put(key Key, it *item) bool {
 		if found && old.storedAt.After(it.storedAt) {
 			kept = false
 			return old, otter.CancelOp
+		}
+		if found && old.storedAt.Equal(it.storedAt) {
+			it.follow(old)
 		}
 		return it, otter.WriteOp
 	})

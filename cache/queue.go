@@ -27,6 +27,9 @@ type write struct {
 	yield  bool // a removal that gives way to anything queued for the key
 	tell   bool // other replicas are to drop their copies once this is in Redis
 	about  []subjectID
+
+	turn time.Time // until when we have the turn that is given back with it; zero: none
+	bare bool      // nothing but that
 }
 
 func (w write) size() int { return len(w.key.ID) + len(w.entry.data) }
@@ -82,10 +85,17 @@ func (l *lane) add(w write) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	old, queued := l.pending[w.key]
-	if queued && (w.yield || old.newer(w)) {
+	if queued && !old.bare && (w.yield || w.bare || old.newer(w)) {
+		if w.turn.After(old.turn) {
+			old.turn = w.turn
+			l.pending[w.key] = old
+		}
 		return true
 	}
 	w.tell = w.tell || old.tell
+	if old.turn.After(w.turn) {
+		w.turn = old.turn
+	}
 	bytes := l.bytes - old.size() + w.size()
 	if l.closed || bytes > laneBytes || !queued && len(l.pending) >= laneKeys {
 		return false

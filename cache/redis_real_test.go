@@ -219,7 +219,7 @@ func TestRedisTrouble(t *testing.T) {
 			if err := tt.do(r); err != nil {
 				t.Fatal(err)
 			}
-			c, _ := r.cache()
+			c := r.cacheWith(Config{RedisDeadline: 3 * time.Second}) // however busy the machine
 			l := newLoader(t, c, testPolicy)
 			if got := l.Peek(t.Context(), "t", []string{"a"}, false)[0].State; got != tt.want {
 				t.Errorf("state = %v, want %v", got, tt.want)

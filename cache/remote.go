@@ -112,34 +112,62 @@ func (r *remote) ready() bool {
 	return true
 }
 
+// ask is one key of a read.
+type ask struct {
+	key  Key
+	turn time.Duration // for how long the turn to load it is wanted, if it is free; 0: it is not
+}
+
 // reply is what Redis said to one read.
 type reply struct {
+	turn      spoken
 	answered  bool   // else the value is not known
 	wrongType bool   // the key holds no string
 	value     []byte // nil when there is no such key
 }
 
-// read asks for all names in one pipeline. What it could not get is a reply
-// that is not answered: never an error.
-func (r *remote) read(ctx context.Context, names []string) []reply {
+// read asks for all keys in one pipeline, and for the turns that go with them.
+// What it could not get is a reply that is not answered: never an error.
+func (r *remote) read(ctx context.Context, asks []ask, names []string) []reply {
 	replies, err := call(ctx, r.reads, func(ctx context.Context) ([]reply, error) {
 		r.counts.reads.Add(1)
 		pipe := r.client.Pipeline()
-		cmds := make([]*redis.StringCmd, len(names))
-		for i, name := range names {
+		gets, sets := make([]*redis.StringCmd, len(asks)), make([]*redis.StatusCmd, len(asks))
+		for i, a := range asks {
 			// GETRANGE rather than GET, so that a value of any size under
 			// one of our keys costs at most maxEnvelope and a byte.
-			cmds[i] = pipe.GetRange(ctx, name, 0, maxEnvelope)
+			gets[i] = pipe.GetRange(ctx, names[i], 0, maxEnvelope)
+			if a.turn > 0 {
+				sets[i] = pipe.SetArgs(ctx, a.key.turnKey(), r.name, redis.SetArgs{Mode: "NX", TTL: a.turn})
+			}
 		}
 		if _, err := submit(ctx, pipe); err != nil {
 			return nil, err
 		}
-		return sift(ctx, cmds)
+		replies, err := sift(ctx, gets)
+		r.siftTurns(sets, replies)
+		return replies, err
 	})
 	if err != nil || slices.ContainsFunc(replies, func(r reply) bool { return !r.answered }) {
 		r.counts.readErrors.Add(1)
 	}
 	return replies
+}
+
+// siftTurns looks at who got which turn. A Redis that takes no writes answers
+// reads all the same: its refusal is no failure of the read.
+func (r *remote) siftTurns(sets []*redis.StatusCmd, replies []reply) {
+	for i, set := range sets {
+		if set == nil {
+			continue
+		}
+		switch replies[i].turn = turnReply(set.Err()); replies[i].turn {
+		case won:
+			r.counts.turnsWon.Add(1)
+		case unasked:
+			r.counts.turnsRefused.Add(1)
+		}
+	}
 }
 
 // submit sends a pipeline. Its error means that no command was answered, and is

@@ -16,20 +16,26 @@ type Stats struct {
 // KindStats count the records of one kind. The ids that callers asked for are
 // Loaded + Cached + Stale + Absent + Failed.
 type KindStats struct {
-	Kind        string
-	Loaded      uint64 // ids answered by the source, the callers that waited for one load included
-	Cached      uint64 // ids answered by a fresh copy, of memory or Redis
-	Stale       uint64 // ids answered by a copy past its fresh time
-	Absent      uint64 // ids of which the source says, or lately said, that there is no record
-	Failed      uint64 // ids with nothing to show
-	Loads       uint64 // calls of the source
-	LoadedIDs   uint64 // ids in those calls
-	LoadErrors  uint64 // calls that returned an error, with or without records
-	Coalesced   uint64 // ids that waited for a load that another caller had begun
-	Abandoned   uint64 // loads given up because they ran past their deadline
-	Unencodable uint64 // records that were shown but could not be kept
-	RedisHits   uint64 // keys that Redis had within their policy
-	RedisMisses uint64 // keys that Redis was asked for and did not have so
+	Kind         string
+	Loaded       uint64 // ids answered by the source, the callers that waited for one load included
+	Cached       uint64 // ids answered by a fresh copy, of memory or Redis
+	Stale        uint64 // ids answered by a copy past its fresh time
+	Absent       uint64 // ids of which the source says, or lately said, that there is no record
+	Failed       uint64 // ids with nothing to show
+	Loads        uint64 // calls of the source
+	LoadedIDs    uint64 // ids in those calls
+	LoadErrors   uint64 // calls that returned an error, with or without records
+	Coalesced    uint64 // ids that waited for a load that another caller had begun
+	Abandoned    uint64 // loads given up because they ran past their deadline
+	Unencodable  uint64 // records that were shown but could not be kept
+	Ahead        uint64 // fresh copies that were loaded again behind who read them
+	Behind       uint64 // stale copies that were shown while a load of them went on behind
+	Skipped      uint64 // loads in the background for which there was no place
+	BackedOff    uint64 // stale copies that were shown without a load: one failed just before, or goes on elsewhere
+	TurnsWaited  uint64 // keys that another replica was loading, so that it was waited for
+	TurnsExpired uint64 // keys for which that took too long, so that they were loaded here as well
+	RedisHits    uint64 // keys that Redis had within their policy
+	RedisMisses  uint64 // keys that Redis was asked for and did not have so
 }
 
 // RedisStats count the traffic with Redis.
@@ -46,12 +52,16 @@ type RedisStats struct {
 	Told        uint64 // drops and erasures that other replicas were told of
 	Heard       uint64 // drops and erasures that another replica, or this one, told of
 	Gaps        uint64 // times that they were not to be heard
+
+	TurnsWon     uint64 // keys whose load fell to this replica
+	TurnsRefused uint64 // keys of which Redis would not say whose it is
 }
 
 // MemoryStats measure the memory tier.
 type MemoryStats struct {
 	Entries int    // about, expired ones that are not yet cleared away included
 	Bytes   uint64 // their weight, see Config.MemoryBytes
+	Maximum uint64 // what that may be now
 }
 
 // kindCounters are the counters behind [KindStats].
@@ -59,6 +69,8 @@ type kindCounters struct {
 	answered                                                  [Absent + 1]atomic.Uint64 // by State
 	loads, loadedIDs, loadErrors                              atomic.Uint64
 	coalesced, abandoned, unencodable, redisHits, redisMisses atomic.Uint64
+	ahead, behind, skipped, backedOff                         atomic.Uint64
+	turnsWaited, turnsExpired                                 atomic.Uint64
 }
 
 // redisCounters are the counters behind [RedisStats].
@@ -66,11 +78,12 @@ type redisCounters struct {
 	reads, readErrors, bypassed, corrupt   atomic.Uint64
 	writes, writeErrors, dropped, tooLarge atomic.Uint64
 	unknownKeys, told, heard, gaps         atomic.Uint64
+	turnsWon, turnsRefused                 atomic.Uint64
 }
 
 // Stats returns the counters.
 func (c *Cache) Stats() Stats {
-	s := Stats{Memory: MemoryStats{Entries: c.memory.items.EstimatedSize(), Bytes: c.memory.items.WeightedSize()}}
+	s := Stats{Memory: MemoryStats{Entries: c.memory.items.EstimatedSize(), Bytes: c.memory.items.WeightedSize(), Maximum: c.memory.items.GetMaximum()}}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	for _, name := range slices.Sorted(maps.Keys(c.kinds)) {
@@ -91,6 +104,8 @@ func (k *kind) stats() KindStats {
 		Loads: c.loads.Load(), LoadedIDs: c.loadedIDs.Load(), LoadErrors: c.loadErrors.Load(),
 		Coalesced: c.coalesced.Load(), Abandoned: c.abandoned.Load(), Unencodable: c.unencodable.Load(),
 		RedisHits: c.redisHits.Load(), RedisMisses: c.redisMisses.Load(),
+		Ahead: c.ahead.Load(), Behind: c.behind.Load(), Skipped: c.skipped.Load(), BackedOff: c.backedOff.Load(),
+		TurnsWaited: c.turnsWaited.Load(), TurnsExpired: c.turnsExpired.Load(),
 	}
 }
 
@@ -100,5 +115,6 @@ func (r *remote) stats() RedisStats {
 		Reads: c.reads.Load(), ReadErrors: c.readErrors.Load(), Bypassed: c.bypassed.Load(), Corrupt: c.corrupt.Load(),
 		Writes: c.writes.Load(), WriteErrors: c.writeErrors.Load(), Dropped: c.dropped.Load(), TooLarge: c.tooLarge.Load(),
 		UnknownKeys: c.unknownKeys.Load(), Told: c.told.Load(), Heard: c.heard.Load(), Gaps: c.gaps.Load(),
+		TurnsWon: c.turnsWon.Load(), TurnsRefused: c.turnsRefused.Load(),
 	}
 }

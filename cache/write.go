@@ -16,8 +16,7 @@ func (r *remote) put(w write) {
 	if len(w.entry.data) > maxValue {
 		// Redis may hold an earlier, smaller version, which must not outlive this one.
 		r.counts.tooLarge.Add(1)
-		r.remove(w.key)
-		return
+		w = write{key: w.key, remove: true, turn: w.turn}
 	}
 	r.enqueue(w)
 }
@@ -80,8 +79,20 @@ func (r *remote) transmit(ctx context.Context, batch []write) error {
 }
 
 // append adds w to the pipeline, if it can still be of use, and returns the
-// command by which Redis confirms it.
+// command by which Redis confirms it. A turn is given back after the record,
+// so that who gets it next finds that; one that is about to run out may be
+// another replica's by the time Redis reads this.
 func (r *remote) append(ctx context.Context, pipe redis.Pipeliner, w write) (cmd redis.Cmder) {
+	if !w.bare {
+		cmd = r.appendRecord(ctx, pipe, w)
+	}
+	if time.Until(w.turn) > writePatience*r.deadline {
+		pipe.Del(ctx, w.key.turnKey())
+	}
+	return cmd
+}
+
+func (r *remote) appendRecord(ctx context.Context, pipe redis.Pipeliner, w write) (cmd redis.Cmder) {
 	name := w.key.redisKey()
 	value, err := r.value(w)
 	ttl := jitter(w.keep) - time.Since(w.entry.storedAt)

@@ -1,0 +1,204 @@
+package cache
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// look fills f.copies, gives up the claims of the keys that need no load, and
+// returns the others. Keys that another replica is loading go to a flight of
+// their own, which waits for that.
+//
+// Memory is asked although the caller has just done so, because of this order
+// of events: A finds nothing in memory; B, who held the claim, puts its record
+// into memory and gives the claim up; A gets the claim. Without a second look A
+// would load again what is there. B stores before it gives up, so A's second
+// look, after the claim, cannot miss it.
+func (k *kind) look(ctx context.Context, f *flight, j job) (load []Key) {
+	var others []Key
+	for again := true; again; again = j.waits && len(others) == len(f.keys) {
+		if j.waits {
+			j.alone = k.nap(len(f.keys), j.patience)
+		}
+		clear(f.lost)
+		want := k.lookMemory(f)
+		if len(want) > 0 {
+			k.lookRemote(ctx, f, want, j)
+		}
+		load, others = k.sort(f, want, j)
+	}
+	later := k.land(f, load, others)
+	if later != nil {
+		if !j.waits {
+			k.counts.turnsWaited.Add(uint64(len(others)))
+		}
+		j.waits, j.skipRedis = true, false
+		go k.fly(ctx, later, j)
+	}
+	return load
+}
+
+// nap waits a moment for what another replica loads, and reports whether that
+// is to be waited for no longer.
+func (k *kind) nap(keys int, patience time.Time) bool {
+	timer := time.NewTimer(min(turnPoll+rand.N(turnPollSpread), time.Until(patience)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-k.cache.closing.Done():
+		return true
+	}
+	if time.Now().Before(patience) {
+		return false
+	}
+	k.counts.turnsExpired.Add(uint64(keys))
+	return true
+}
+
+// lookMemory fills f.copies, and returns the keys of which it has none that is
+// good enough.
+func (k *kind) lookMemory(f *flight) (want []Key) {
+	now := time.Now()
+	f.copies = make(map[Key]answer, len(f.keys))
+	for _, key := range f.keys {
+		it := k.cache.memory.get(key)
+		f.copies[key] = answer{item: it, state: k.judge(it, now)}
+		if !f.enough(key) {
+			want = append(want, key)
+		}
+	}
+	return want
+}
+
+// enough reports whether the copy of key needs no load: it is fresh, and not
+// the one that a flight ahead of its time is there to replace.
+func (f *flight) enough(key Key) bool {
+	c := f.copies[key]
+	replaced := f.ahead && c.item != nil && c.item.ahead.Load() == aheadBusy
+	return c.state.fresh() && !replaced
+}
+
+// lookRemote betters f.copies by what Redis has for keys, and asks for the
+// turns of those that will have to be loaded. A turn that came with
+// [Cache.Prefetch] is taken.
+func (k *kind) lookRemote(ctx context.Context, f *flight, keys []Key, j job) {
+	turns := k.cache.takesTurns() && !j.alone
+	asks := make([]ask, 0, len(keys))
+	for _, key := range keys {
+		a := ask{key: key}
+		if turns && k.wantsTurn(f, key) && !k.take(f, key) {
+			a.turn = k.turnTime()
+		}
+		if a.turn > 0 || !j.skipRedis || k.onlyDue(f.copies[key].item, time.Now()) {
+			asks = append(asks, a)
+		}
+	}
+	r := k.cache.fetch(ctx, asks)
+	now := time.Now()
+	for _, a := range asks {
+		old := f.copies[a.key].item
+		if it := r.found[a.key]; it != nil && (old == nil || !it.storedAt.Before(old.storedAt)) { // as old means that it was due
+			f.copies[a.key] = answer{item: it, state: k.judge(it, now)}
+		}
+		if a.turn > 0 && !k.take(f, a.key) && r.lost[a.key] {
+			f.lost[a.key] = true
+		}
+	}
+}
+
+// onlyDue reports whether all that a copy lacks is that Redis be asked for it. It
+// may have come to that since [Cache.Prefetch] looked at it.
+func (k *kind) onlyDue(it *item, now time.Time) bool {
+	switch {
+	case it == nil || !k.cache.due(it, now):
+		return false
+	case it.absent:
+		return it.age(now) < k.policy.Missing
+	}
+	return it.age(now) < k.policy.Fresh
+}
+
+// wantsTurn reports whether one replica alone has to load key: there is nothing
+// to show, or nobody waits for it.
+func (k *kind) wantsTurn(f *flight, key Key) bool {
+	c := f.copies[key]
+	return c.state == Failed || f.ahead || k.revalidates(c.item, time.Now())
+}
+
+// take hands the turn of key, if this process has it, to f.
+func (k *kind) take(f *flight, key Key) bool {
+	w := k.cache.turns.take(key)
+	if w == nil {
+		return f.turns[key] != nil
+	}
+	f.turns[key] = w
+	return true
+}
+
+// sort tells the keys to load from those that another replica is loading and
+// that have to be waited for. The others need neither. A load that nobody will
+// wait for has to find a place.
+func (k *kind) sort(f *flight, keys []Key, j job) (load, others []Key) {
+	waited, now := false, time.Now()
+	for _, key := range keys {
+		c := f.copies[key]
+		shown := f.ahead || c.state == Stale && (j.staleNow || k.revalidates(c.item, now))
+		switch {
+		case f.enough(key):
+			k.cache.giveBack(f.turns[key])
+		case f.lost[key] && shown:
+			k.beat(f, key, ErrRevalidating)
+		case f.lost[key] && c.state == Failed:
+			others = append(others, key)
+		default:
+			load = append(load, key)
+			waited = waited || !shown
+		}
+	}
+	switch {
+	case len(load) == 0 || waited:
+	case !k.cache.enter():
+		k.skip(f, load)
+		load = nil
+	default:
+		f.placed = true
+		k.count(f, len(load))
+	}
+	return load, others
+}
+
+// count counts a load that nobody waits for.
+func (k *kind) count(f *flight, ids int) {
+	if f.ahead {
+		k.counts.ahead.Add(uint64(ids))
+	} else {
+		k.counts.behind.Add(uint64(ids))
+	}
+}
+
+// land gives up the claims of f but for those of the keys to load, and returns
+// the flight that others go to, if there are any.
+func (k *kind) land(f *flight, load, others []Key) (later *flight) {
+	if len(others) > 0 {
+		later = newFlight()
+		later.keys = others
+		f.later = make(map[Key]*flight, len(others))
+	}
+	k.mu.Lock()
+	for _, key := range others {
+		f.later[key] = later
+		if k.claims[key] == f {
+			k.claims[key] = later
+		}
+	}
+	for _, key := range f.keys {
+		if k.claims[key] == f && !slices.Contains(load, key) {
+			delete(k.claims, key)
+		}
+	}
+	k.mu.Unlock()
+	close(f.looked)
+	return later
+}
