@@ -45,6 +45,10 @@ type Config struct {
 	// to; of others it removes the contact and its links alone.
 	Tenants []*Tenant
 
+	// Replaces is the Enricher of an earlier configuration, on the same cache,
+	// whose place this one takes; nil: none. It may go on for what it has begun.
+	Replaces *Enricher
+
 	// Observe is told of each part of each answer; nil: nobody is.
 	Observe func(part Part, state State, reason upstream.Kind)
 
@@ -79,5 +83,9 @@ func New(cfg Config) (*Enricher, error) {
 		return nil, err
 	}
 	e.proofs = newProofs(e)
+	if cfg.Replaces != nil {
+		e.proofs.follow(cfg.Replaces.proofs)
+		e.cfg.Replaces = nil // else none would ever be forgotten
+	}
 	return e, nil
 }

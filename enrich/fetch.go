@@ -89,8 +89,9 @@ func (e *Enricher) loadAccounts(ctx context.Context, t *Tenant, ids []string) ma
 	return byID(e.records.accounts.Load(ctx, t.ID, ids, e.staleNow(t.CRM, upstream.OpAccounts), load))
 }
 
-// loadThread reads the messages of one conversation.
-func (e *Enricher) loadThread(ctx context.Context, t *Tenant, id string) cache.Result[*thread] {
+// loadThread reads the messages of one conversation; looked says that Redis was
+// asked for them just now.
+func (e *Enricher) loadThread(ctx context.Context, t *Tenant, id string, looked bool) cache.Result[*thread] {
 	load := func(ctx context.Context, _ []string) (map[string]*thread, error) {
 		got, err := t.Store.Thread(ctx, id)
 		if err != nil {
@@ -102,11 +103,13 @@ func (e *Enricher) loadThread(ctx context.Context, t *Tenant, id string) cache.R
 		}
 		return map[string]*thread{t.threadKey(id): th}, nil
 	}
-	return e.records.threads.Load(ctx, t.ID, []string{t.threadKey(id)}, e.staleNow(t.Store, upstream.OpThread), load)[0]
+	opt := e.staleNow(t.Store, upstream.OpThread)
+	opt.SkipRedis = looked
+	return e.records.threads.Load(ctx, t.ID, []string{t.threadKey(id)}, opt, load)[0]
 }
 
-// loadItems reads the attention items of one conversation.
-func (e *Enricher) loadItems(ctx context.Context, t *Tenant, store upstream.AttentionReader, id string) cache.Result[*items] {
+// loadItems reads the attention items of one conversation; looked as above.
+func (e *Enricher) loadItems(ctx context.Context, t *Tenant, store upstream.AttentionReader, id string, looked bool) cache.Result[*items] {
 	load := func(ctx context.Context, _ []string) (map[string]*items, error) {
 		got, err := store.AttentionItems(ctx, id)
 		if err != nil {
@@ -118,7 +121,9 @@ func (e *Enricher) loadItems(ctx context.Context, t *Tenant, store upstream.Atte
 		}
 		return map[string]*items{id: {b}}, nil
 	}
-	return e.records.attention.Load(ctx, t.ID, []string{id}, e.staleNow(t.Store, upstream.OpAttention), load)[0]
+	opt := e.staleNow(t.Store, upstream.OpAttention)
+	opt.SkipRedis = looked
+	return e.records.attention.Load(ctx, t.ID, []string{id}, opt, load)[0]
 }
 
 // loadPage lists one page, and keeps each row: it proves ownership.

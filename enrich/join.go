@@ -63,7 +63,7 @@ func (e *Enricher) bounded(ctx context.Context, start time.Time) (context.Contex
 func (j *join) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // waits end with the request; the loads behind them go on
-	j.prefetch(ctx)
+	defer j.prefetch(ctx)()
 	rows, _ := j.e.records.of(j.t)
 	known := rows.Peek(ctx, j.t.ID, []string{j.r.ID}, true)[0]
 	if known.State == cache.Absent {
@@ -74,7 +74,7 @@ func (j *join) run(ctx context.Context) error {
 	var ahead *guess
 	early := (known.Value != nil || reader) && j.mayShow(known.Value)
 	if early {
-		j.ask(ctx, &g)
+		j.ask(ctx, &g, true)
 		ahead = j.guess(ctx, known.Value)
 	}
 	res := j.e.loadConversation(ctx, j.t, j.r.ID, known.Value)
@@ -93,35 +93,38 @@ func (j *join) run(ctx context.Context) error {
 		return err
 	}
 	if !early {
-		j.ask(ctx, &g)
+		j.ask(ctx, &g, false) // the proof took its time: Redis may know more by now
 	}
 	j.side = j.settle(ctx, ahead)
 	_ = g.Wait() // parts record their outcomes and return nil
 	return j.gone(ctx)
 }
 
-// prefetch brings what Redis has of the conversation into memory in one visit.
-func (j *join) prefetch(ctx context.Context) {
+// prefetch brings what Redis has of the conversation into memory in one visit,
+// and with it the right to load what is not there. What of that is not used is
+// given back by release.
+func (j *join) prefetch(ctx context.Context) (release func()) {
 	_, kind := j.e.records.of(j.t)
 	keys := []cache.Key{{Tenant: j.t.ID, Kind: kind, ID: j.r.ID}}
 	if j.r.wants(PartMessages) {
 		keys = append(keys, cache.Key{Tenant: j.t.ID, Kind: kindThread, ID: j.t.threadKey(j.r.ID)})
 	}
-	if _, ok := j.t.proves(); ok {
-		keys = append(keys, cache.Key{Tenant: j.t.ID, Kind: kindLink, ID: rememberedKey(j.r.ID)})
-		if j.r.wants(PartAttentionItems) {
-			keys = append(keys, cache.Key{Tenant: j.t.ID, Kind: kindAttention, ID: j.r.ID})
-		}
+	if _, ok := j.t.Store.(upstream.AttentionReader); ok && j.r.wants(PartAttentionItems) {
+		keys = append(keys, cache.Key{Tenant: j.t.ID, Kind: kindAttention, ID: j.r.ID})
 	}
-	j.e.cfg.Cache.Prefetch(ctx, keys)
+	if _, ok := j.t.proves(); ok {
+		return j.e.cfg.Cache.Prefetch(ctx, keys, cache.Key{Tenant: j.t.ID, Kind: kindLink, ID: rememberedKey(j.r.ID)})
+	}
+	return j.e.cfg.Cache.Prefetch(ctx, keys)
 }
 
-// ask starts the parts that need only the conversation's id.
-func (j *join) ask(ctx context.Context, g *errgroup.Group) {
+// ask starts the parts that need only the conversation's id; looked says that
+// Redis was asked for them just now.
+func (j *join) ask(ctx context.Context, g *errgroup.Group, looked bool) {
 	j.threadReport, j.itemsReport = skipped(), skipped()
 	if j.r.wants(PartMessages) {
 		g.Go(func() error {
-			res := j.e.loadThread(ctx, j.t, j.r.ID)
+			res := j.e.loadThread(ctx, j.t, j.r.ID, looked)
 			j.thread, j.threadReport = res.Value, report(j.start, j.t.StoreName, res)
 			j.threadReport.Took = time.Since(j.start)
 			return nil
@@ -129,7 +132,7 @@ func (j *join) ask(ctx context.Context, g *errgroup.Group) {
 	}
 	if store, ok := j.t.Store.(upstream.AttentionReader); ok && j.r.wants(PartAttentionItems) {
 		g.Go(func() error {
-			res := j.e.loadItems(ctx, j.t, store, j.r.ID)
+			res := j.e.loadItems(ctx, j.t, store, j.r.ID, looked)
 			if j.itemsReport = report(j.start, j.t.StoreName, res); res.Value != nil {
 				j.items = res.Value.json
 			}

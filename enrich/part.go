@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/weft-gateway/weft/cache"
 	"github.com/weft-gateway/weft/upstream"
 )
 
@@ -82,6 +83,12 @@ func failed(source string, err error) Report {
 func reasonOf(err error) upstream.Kind {
 	if _, ok := errors.AsType[*UnprovenError](err); ok || errors.Is(err, errUnlisted) {
 		return Revalidating // the walks that list it again go on
+	}
+	switch {
+	case errors.Is(err, cache.ErrRevalidating):
+		return Revalidating
+	case errors.Is(err, cache.ErrBusy):
+		return upstream.Overloaded
 	}
 	switch k := upstream.KindOf(err); k {
 	case upstream.Canceled:

@@ -3,6 +3,7 @@ package enrich
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -28,10 +29,12 @@ type proofs struct {
 	e     *Enricher
 	mu    sync.Mutex
 	walks map[string]*walker // tenant id -> its walker
+
+	since map[string]time.Time // tenant id -> when the last walk of an earlier Enricher began
 }
 
 func newProofs(e *Enricher) *proofs {
-	return &proofs{e: e, walks: map[string]*walker{}}
+	return &proofs{e: e, walks: map[string]*walker{}, since: map[string]time.Time{}}
 }
 
 func (p *proofs) walker(t *Tenant) *walker {
@@ -39,10 +42,23 @@ func (p *proofs) walker(t *Tenant) *walker {
 	defer p.mu.Unlock()
 	w, ok := p.walks[t.ID]
 	if !ok {
-		w = &walker{e: p.e, t: t, wake: make(chan struct{}, 1)}
+		w = &walker{e: p.e, t: t, wake: make(chan struct{}, 1), started: p.since[t.ID]}
 		p.walks[t.ID] = w
 	}
 	return w
+}
+
+// follow keeps the spacing of walks that others have begun.
+func (p *proofs) follow(old *proofs) {
+	old.mu.Lock()
+	defer old.mu.Unlock()
+	p.since = maps.Clone(old.since)
+	for id, w := range old.walks {
+		w.mu.Lock()
+		p.since[id] = w.started
+		w.mu.Unlock()
+	}
+	maps.DeleteFunc(p.since, func(_ string, began time.Time) bool { return time.Since(began) >= walkSpacing })
 }
 
 // loadConversation reads one conversation, or its row. A known copy is what
@@ -143,11 +159,18 @@ func narrow(ref *string, customer, sender *upstream.Party) (upstream.ListQuery, 
 	return upstream.ListQuery{Filters: f, PerPage: upstream.MaxBatch}, len(f) > 0
 }
 
-// page lists one page, through the cache of pages.
+// page lists one page, in one call for all who want it at once. One that is
+// cached is within its time, but older than the question: a row of it would be
+// taken for fresh.
 func (p *proofs) page(ctx context.Context, t *Tenant, q upstream.ListQuery) (*upstream.Page, error) {
+	asked := time.Now()
 	res := p.e.loadPage(ctx, t, q)
-	if res.State == cache.Stale {
+	switch {
+	case res.State == cache.Stale:
 		return nil, res.Err // an old page proves nothing of now
+	case res.State == cache.Cached && (res.Shared || res.StoredAt.Before(asked)):
+		page, err := p.e.list(ctx, t, q)
+		return &page, err
 	}
 	return res.Value, conversationError(res)
 }

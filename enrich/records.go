@@ -80,8 +80,10 @@ type records struct {
 func newRecords(cfg Config) (records, error) {
 	var r records
 	store, crm := loadTime(cfg.Store), loadTime(cfg.CRM)
-	part := cache.Policy{Fresh: cfg.Conversation.Fresh, Stale: cfg.Conversation.Stale, Missing: unknownFor}
-	row := cache.Policy{Fresh: cfg.Conversation.Fresh, Stale: max(cfg.Conversation.Stale, provenFor), Missing: unknownFor}
+	part, row := cfg.Conversation, cfg.Conversation
+	part.Missing, row.Missing = unknownFor, unknownFor
+	row.Stale = max(row.Stale, provenFor)
+	// An old page proves nothing of now: who asks for one waits.
 	list := cache.Policy{Fresh: cfg.Conversation.Fresh, Stale: min(cfg.Conversation.Stale, listStale), Missing: unknownFor}
 	errs := make([]error, 9)
 	who := newAbout(cfg.Tenants)
@@ -116,9 +118,17 @@ func newLoader[V any](cfg Config, kind string, p cache.Policy, deadline time.Dur
 	own func(id string) string, about func(tenant, id string, v V) []string) (*cache.Loader[V], error) {
 	return cache.NewLoader(cfg.Cache, cache.LoaderConfig[V]{
 		Kind: kind, Policy: p, Deadline: deadline, Encode: encode, Decode: decode,
-		Absent: func(err error) bool { return errors.Is(err, upstream.NotFound) },
-		Own:    own, About: about,
+		Absent:  func(err error) bool { return errors.Is(err, upstream.NotFound) },
+		Unasked: unasked,
+		Own:     own, About: about,
 	})
+}
+
+// unasked reports whether the source was left alone: the breaker or the quota
+// gate, which know best when to try again, refused the call.
+func unasked(err error) bool {
+	kind := upstream.KindOf(err)
+	return kind == upstream.BreakerOpen || kind == upstream.RateLimited
 }
 
 // encodeJSON leaves <, > and & as they are: the answer is no HTML.
