@@ -19,6 +19,9 @@ func (s *Server) finish(x *exchange, r *http.Request) {
 		x.cause, x.stack = panicError(p), debug.Stack()
 		s.crashed(x, r)
 	}
+	if x.counted {
+		s.load.requests.Add(-1)
+	}
 	took := time.Since(x.start)
 	status := x.status
 	if x.cut && status == 0 {
@@ -78,11 +81,13 @@ func (s *Server) record(x *exchange, r *http.Request, status int, took time.Dura
 }
 
 // levelOf: our faults are errors, those behind us warnings, the caller's
-// information. What a rate limit refuses comes in floods, and is counted.
+// information. What a limit refuses comes in floods, and is counted.
 func levelOf(x *exchange, status int) slog.Level {
 	switch {
 	case x.code == codeInternal || x.stack != nil:
 		return slog.LevelError
+	case x.code == codeOverloaded:
+		return slog.LevelDebug
 	case status >= http.StatusInternalServerError:
 		return slog.LevelWarn
 	case status >= http.StatusBadRequest && status != statusGone && status != http.StatusTooManyRequests:

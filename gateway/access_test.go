@@ -136,7 +136,7 @@ func TestPanic(t *testing.T) {
 		if a := h.get(conversationTarget); a.status != 200 {
 			t.Errorf("afterwards: %d", a.status)
 		}
-		if n := h.server.inFlight.Load(); n != 0 {
+		if n := h.server.load.asking.Load(); n != 0 {
 			t.Errorf("%d slots are still taken", n)
 		}
 	}

@@ -13,17 +13,18 @@ import (
 // that endpoints write to.
 type exchange struct {
 	http.ResponseWriter
-	start  time.Time
-	id     string // X-Request-Id
-	route  string // template; "" while or where there is none
-	status int    // as sent; 0 before
-	who    auth.Principal
-	quotas []Quota // of who, with this request counted
-	lacks  Policy  // the scope for which the caller was refused
-	code   code    // of the error that was answered; "" for none
-	cause  error   // for the log
-	stack  []byte  // of a panic
-	cut    bool    // the connection is to be cut: no answer, or half of one
+	start   time.Time
+	id      string // X-Request-Id
+	route   string // template; "" while or where there is none
+	status  int    // as sent; 0 before
+	who     auth.Principal
+	quotas  []Quota // of who, with this request counted
+	lacks   Policy  // the scope for which the caller was refused
+	code    code    // of the error that was answered; "" for none
+	cause   error   // for the log
+	stack   []byte  // of a panic
+	counted bool    // in the load, which finish takes it from
+	cut     bool    // the connection is to be cut: no answer, or half of one
 }
 
 func newExchange(w http.ResponseWriter, r *http.Request) *exchange {

@@ -4,7 +4,7 @@
 // A request passes these steps, each in a file of its own:
 //
 //  1. The exchange starts: request id, headers that every answer has (exchange.go, headers.go).
-//  2. Below /api the credential is checked, whatever the path is (guard.go), and
+//  2. Below /api it is turned away while too many are under way (load.go); else the credential is checked, whatever the path is (guard.go), and
 //     whether the page that asks may read the answer (cors.go).
 //  3. The request is counted against the caller's rate limits (limit.go).
 //  4. The route is found (routes.go).
@@ -52,7 +52,8 @@ type Config struct {
 	Tenants  map[string]*enrich.Tenant // tenant id -> tenant; required
 
 	Deadline time.Duration // of one request to the Enricher; required
-	InFlight int           // requests to the Enricher at once, more are refused; 0: 1024
+	Requests int           // requests below /api at once, more are refused before anything else; 0: 2048
+	InFlight int           // of them, those to the Enricher; 0: half of Requests
 
 	TenantInFlight map[string]int // tenant id -> the same of one tenant; 0: 256
 
@@ -70,6 +71,10 @@ type Config struct {
 	// dependencies are in trouble; nil: ready, none.
 	Ready func() (ready bool, degraded []string)
 
+	// Replaces is the Server of an earlier configuration, whose place this one
+	// takes: what that still has under way counts here, too. nil: none.
+	Replaces *Server
+
 	Audit *Audit // writes down who was shown what; nil: nobody does. Close is the caller's
 
 	// Observe is told of each request. The route is a template or "", the
@@ -82,16 +87,16 @@ type Config struct {
 
 // Server is the handler of the public listener.
 type Server struct {
-	cfg      Config
-	log      *slog.Logger
-	router   *mux.Router
-	listed   []Route
-	faults   faults
-	headers  http.Header // of every answer
-	origins  origins
-	packed   http.Handler // serve, behind the compressor
-	inFlight atomic.Int64
-	slots    map[string]*slots // tenant id -> what it has of inFlight
+	cfg     Config
+	log     *slog.Logger
+	router  *mux.Router
+	listed  []Route
+	faults  faults
+	headers http.Header // of every answer
+	origins origins
+	packed  http.Handler // serve, behind the compressor
+	load    *load
+	slots   map[string]*slots // tenant id -> what it may have of load
 }
 
 // New returns a Server.
@@ -108,8 +113,12 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: compressor: %w", err)
 	}
-	s := &Server{cfg: cfg, log: cfg.Logger, faults: newFaults(), headers: hardening(cfg.HSTS), origins: newOrigins(cfg.Origins)}
-	s.slots = newSlots(cfg)
+	s := &Server{cfg: cfg, log: cfg.Logger, faults: newFaults(), headers: hardening(cfg.HSTS), origins: newOrigins(cfg.Origins), load: &load{tenants: map[string]*atomic.Int64{}}}
+	if before := cfg.Replaces; before != nil {
+		s.load = before.load
+	}
+	s.slots = newSlots(cfg, s.load)
+	s.cfg.Replaces = nil // else none would ever be forgotten
 	s.packed = compress(http.HandlerFunc(s.serve))
 	s.router = s.routes(explorer)
 	if err := s.undecided(); err != nil {
@@ -124,7 +133,7 @@ func (c *Config) check() error {
 		return errors.New("gateway: an enricher and an authenticator are required")
 	case c.Deadline <= 0:
 		return errors.New("gateway: a deadline is required")
-	case c.InFlight < 0:
+	case c.Requests < 0 || c.InFlight < 0:
 		return errors.New("gateway: a negative number of requests at once")
 	case len(c.OpenAPI) == 0:
 		return errors.New("gateway: the contract is required")
@@ -139,8 +148,11 @@ func (c *Config) check() error {
 
 func (c *Config) fill() {
 	c.Tenants = maps.Clone(c.Tenants)
+	if c.Requests == 0 {
+		c.Requests = defaultRequests
+	}
 	if c.InFlight == 0 {
-		c.InFlight = 1024
+		c.InFlight = max(c.Requests/2, 1)
 	}
 	if c.Ready == nil {
 		c.Ready = func() (bool, []string) { return true, nil }

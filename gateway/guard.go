@@ -20,6 +20,9 @@ func (s *Server) guard(x *exchange, r *http.Request) error {
 	if r.Method == http.MethodOptions {
 		return nil
 	}
+	if !s.admitted(x) {
+		return codeOverloaded
+	}
 	// Two headers: who would be asking depends on which one is read.
 	header := r.Header["Authorization"]
 	if len(header) != 1 {
@@ -71,11 +74,11 @@ func (s *Server) ask(t *enrich.Tenant, r *http.Request, f func(context.Context) 
 	own := s.slots[t.ID]
 	defer own.leave()
 	if !own.enter() {
-		return nil, codeOverloaded
+		return nil, s.late()
 	}
-	defer s.inFlight.Add(-1)
-	if s.inFlight.Add(1) > int64(s.cfg.InFlight) {
-		return nil, codeOverloaded
+	defer s.load.asking.Add(-1)
+	if s.load.asking.Add(1) > int64(s.cfg.InFlight) {
+		return nil, s.late()
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Deadline)
 	defer cancel()

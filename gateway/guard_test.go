@@ -189,7 +189,7 @@ func TestOverload(t *testing.T) {
 		if a := h.get(conversationTarget); a.status != 200 {
 			t.Errorf("afterwards: %d", a.status)
 		}
-		if got := h.server.inFlight.Load(); got != 0 {
+		if got := h.server.load.asking.Load(); got != 0 {
 			t.Errorf("%d slots are still taken", got)
 		}
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"sync/atomic"
 	"time"
 )
 
@@ -64,29 +63,3 @@ func appendItem(b []byte, name, key1 string, value1 int, key2 string, value2 int
 	b = strconv.AppendInt(append(append(b, key1...), '='), int64(value1), 10)
 	return strconv.AppendInt(append(append(append(b, ';'), key2...), '='), int64(value2), 10)
 }
-
-// slots bound what one tenant has done at once.
-type slots struct {
-	most  int64
-	taken atomic.Int64
-}
-
-// enter takes a slot, which leave gives back, also when there was none.
-func (s *slots) enter() bool { return s.taken.Add(1) <= s.most }
-
-func (s *slots) leave() { s.taken.Add(-1) }
-
-// newSlots returns the slots of each tenant.
-func newSlots(cfg Config) map[string]*slots {
-	all := make(map[string]*slots, len(cfg.Tenants))
-	for id := range cfg.Tenants {
-		all[id] = &slots{most: defaultTenantInFlight}
-		if n := cfg.TenantInFlight[id]; n > 0 {
-			all[id].most = int64(n)
-		}
-	}
-	return all
-}
-
-// defaultTenantInFlight leaves most of the default of Config.InFlight to others.
-const defaultTenantInFlight = 256

@@ -42,10 +42,12 @@ type source struct {
 
 	ctx  context.Context // of the loads, which outlive those who wait for them
 	stop context.CancelFunc
+	idle func() // closes connections that are not used
 	wg   sync.WaitGroup
 	set  atomic.Pointer[keySet] // nil: none yet
 
 	mu      sync.Mutex
+	users   int                  // Tokens that have the source and are not closed
 	flight  *flight              // nil: none under way
 	began   time.Time            // the latest load
 	failing bool                 // the latest load failed
@@ -55,10 +57,13 @@ type source struct {
 // newSource returns the source of an issuer's keys. One that is a file has to be
 // there; a URL is not fetched yet.
 func newSource(i Issuer, transport http.RoundTripper, log *slog.Logger) (*source, error) {
-	s := &source{issuer: i.Name, allow: i.Algorithms, log: log, unknown: make(map[string]time.Time)}
+	s := &source{issuer: i.Name, allow: i.Algorithms, log: log, users: 1, unknown: make(map[string]time.Time), idle: func() {}}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	if i.JWKSURL != "" {
 		s.read, s.every = fetching(transport, i.JWKSURL), refreshURL
+		if t, ok := transport.(interface{ CloseIdleConnections() }); ok {
+			s.idle = t.CloseIdleConnections
+		}
 		return s, nil
 	}
 	s.read, s.every = reading(i.JWKSFile), refreshFile
@@ -69,12 +74,31 @@ func newSource(i Issuer, transport http.RoundTripper, log *slog.Logger) (*source
 	return s, err
 }
 
-// close ends the load that is under way, and lets none begin.
+// share lets further Tokens use the source. It is false once it is closed.
+func (s *source) share() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users <= 0 {
+		return false
+	}
+	s.users++
+	return true
+}
+
+// close ends the load that is under way, and lets none begin, once nobody else
+// uses the source.
 func (s *source) close() {
 	s.mu.Lock()
-	s.stop()
+	s.users--
+	last := s.users == 0
+	if last {
+		s.stop()
+	}
 	s.mu.Unlock()
-	s.wg.Wait()
+	if last {
+		s.wg.Wait()
+		s.idle()
+	}
 }
 
 // key returns the named key, and the generation of the set that it is from. For

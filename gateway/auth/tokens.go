@@ -20,6 +20,10 @@ type TokensConfig struct {
 	Tenants   []string          // the ids that there are
 	Transport http.RoundTripper // fetches keys; required for those that are at a URL
 	Logger    *slog.Logger      // nil: discarded
+
+	// Replaces are the Tokens of an earlier configuration: of issuers that are
+	// still in the same place, their keys are kept. nil: none.
+	Replaces *Tokens
 }
 
 // Tokens knows the issuers of tokens (RFC 7519) and verifies what they issue. It
@@ -50,7 +54,7 @@ func NewTokens(cfg TokensConfig) (*Tokens, error) {
 		t.log = slog.New(slog.DiscardHandler)
 	}
 	for _, i := range cfg.Issuers {
-		if err := t.add(i); err != nil {
+		if err := t.add(i, cfg.Replaces); err != nil {
 			t.Close()
 			return nil, fmt.Errorf("auth: issuer %q: %w", i.Name, err)
 		}
@@ -59,7 +63,7 @@ func NewTokens(cfg TokensConfig) (*Tokens, error) {
 }
 
 // add makes an issuer known.
-func (t *Tokens) add(i Issuer) error {
+func (t *Tokens) add(i Issuer, before *Tokens) error {
 	if err := i.check(t.tenants); err != nil {
 		return err
 	}
@@ -74,12 +78,27 @@ func (t *Tokens) add(i Issuer) error {
 	for _, alg := range i.Algorithms {
 		v.allow = append(v.allow, jose.SignatureAlgorithm(alg))
 	}
-	var err error
-	if v.source, err = newSource(i, t.transport, t.log); err != nil {
-		return err
+	if v.source = before.shared(i); v.source == nil {
+		var err error
+		if v.source, err = newSource(i, t.transport, t.log); err != nil {
+			return err
+		}
 	}
 	t.issuers[i.Name] = v
 	return nil
+}
+
+// shared returns the source of the issuer's keys if there is one to share, else
+// nil. A nil Tokens has none.
+func (t *Tokens) shared(i Issuer) *source {
+	if t == nil {
+		return nil
+	}
+	v := t.issuers[i.Name]
+	if v == nil || v.JWKSURL != i.JWKSURL || v.JWKSFile != i.JWKSFile || !slices.Equal(v.Algorithms, i.Algorithms) || !v.source.share() {
+		return nil
+	}
+	return v.source
 }
 
 // Run keeps the issuers' keys up to date until ctx ends.
@@ -95,9 +114,6 @@ func (t *Tokens) Run(ctx context.Context) {
 func (t *Tokens) Close() {
 	for _, v := range t.issuers {
 		v.source.close()
-	}
-	if idle, ok := t.transport.(interface{ CloseIdleConnections() }); ok {
-		idle.CloseIdleConnections()
 	}
 }
 
