@@ -2,11 +2,12 @@
 
 GOLANGCI := v2.15.0
 FUZZTIME := 10s
+DURATION := 30m
 
-.PHONY: help build demo test check lint fuzz isolation spec
+.PHONY: help build demo test check lint fuzz isolation reliability chaos soak spec
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 13
 
 build: ## the programs, into dist/
 	mkdir -p dist
@@ -17,7 +18,7 @@ demo: ## a gateway with everything behind it, on this machine
 
 test: ## all tests with the race detector; installs Redis and Chromium where it can
 	.ci/tools
-	go test -race ./...
+	go test -race -timeout 30m ./...
 
 check: ## format, vet, go.mod; golangci-lint too, once make lint has built it
 	@unformatted=$$(find . -name '*.go' -not -path './.*/*' -exec gofmt -l {} +); \
@@ -38,6 +39,15 @@ fuzz: ## each fuzz target for FUZZTIME
 
 isolation: ## a million answers to three tenants, none with a word of another's; some six minutes
 	GOGC=400 go test ./gateway -run '^TestIsolation$$' -answers 1000000 -timeout 60m -v
+
+reliability: ## the simulation of faults in virtual time, into docs/reliability.md
+	go test ./cmd/weft -count 1 -run '^(TestFaults|TestHour)$$' -reliability.out $(CURDIR)/docs/reliability.md
+
+chaos: ## every fault between real processes at full length, into docs/reliability.md; about half an hour
+	go run ./cmd/weftchaos -out docs/reliability.md
+
+soak: ## faults at random for DURATION; SEED repeats a run
+	go run ./cmd/weftchaos -soak $(DURATION) -seed $(or $(SEED),0)
 
 spec: ## lint openapi.yaml; needs Node
 	.ci/spec

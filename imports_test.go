@@ -48,12 +48,13 @@ func imports() map[string][]string {
 // not to know: module -> packages.
 func only() map[string][]string {
 	return map[string][]string{
-		"github.com/go-jose/go-jose/v4": {"gateway/auth"},
-		"github.com/gorilla/mux":        {"gateway"},
-		"github.com/swaggest/swgui":     {"gateway"},
-		"github.com/maypok86/otter/v2":  {"cache"},
-		"github.com/redis/go-redis/v9":  {"cache", "cmd/weft"},
-		"github.com/sony/gobreaker/v2":  {"upstream/breaker"},
+		"github.com/Shopify/toxiproxy/v2": {"cmd/weftchaos"},
+		"github.com/go-jose/go-jose/v4":   {"gateway/auth"},
+		"github.com/gorilla/mux":          {"gateway"},
+		"github.com/swaggest/swgui":       {"gateway"},
+		"github.com/maypok86/otter/v2":    {"cache"},
+		"github.com/redis/go-redis/v9":    {"cache", "cmd/weft", "cmd/weftchaos"},
+		"github.com/sony/gobreaker/v2":    {"upstream/breaker"},
 	}
 }
 
