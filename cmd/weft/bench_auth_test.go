@@ -24,15 +24,15 @@ type trusting struct{ who auth.Principal }
 
 func (t trusting) Authenticate(string, time.Time) (auth.Principal, bool) { return t.who, true }
 
-// nowhere is a ResponseWriter that costs nothing.
-type nowhere struct {
+// discarding is a ResponseWriter that costs nothing.
+type discarding struct {
 	header       http.Header
 	status, size int
 }
 
-func (w *nowhere) Header() http.Header         { return w.header }
-func (w *nowhere) WriteHeader(status int)      { w.status = status }
-func (w *nowhere) Write(b []byte) (int, error) { w.size += len(b); return len(b), nil }
+func (w *discarding) Header() http.Header         { return w.header }
+func (w *discarding) WriteHeader(status int)      { w.status = status }
+func (w *discarding) Write(b []byte) (int, error) { w.size += len(b); return len(b), nil }
 
 // BenchmarkAuthentication asks for a document that is all within its time, with
 // an API key, with a token that is remembered, and with nobody looking at the
@@ -111,11 +111,12 @@ func hot(b *testing.B) (ask func(header string), issuer provider) {
 	}
 	b.Cleanup(sys.close)
 	tenants := map[string]*enrich.Tenant{}
-	for _, t := range sys.tenants {
+	now := sys.stage.current.Load()
+	for _, t := range now.tenants {
 		tenants[t.ID] = t
 	}
 	past, err := gateway.New(gateway.Config{
-		Enricher: sys.enricher, Auth: trusting{auth.Principal{TenantID: sandbox.Globex, KeyID: "inbox", Scopes: []string{auth.ScopeRead}}},
+		Enricher: now.enricher, Auth: trusting{auth.Principal{TenantID: sandbox.Globex, KeyID: "inbox", Scopes: []string{auth.ScopeRead}}},
 		Tenants: tenants, Deadline: cfg.Deadlines.Request, OpenAPI: weft.OpenAPI(), Observe: newMetrics().http,
 	})
 	if err != nil {
@@ -127,7 +128,7 @@ func hot(b *testing.B) (ask func(header string), issuer provider) {
 		if r.Header.Set("Authorization", header); header == "" {
 			h = past
 		}
-		w := nowhere{header: http.Header{}}
+		w := discarding{header: http.Header{}}
 		if h.ServeHTTP(&w, r); w.status != http.StatusOK || w.size == 0 {
 			b.Fatalf("status %d, %d bytes", w.status, w.size)
 		}

@@ -21,7 +21,11 @@ func runCheck(args []string, getenv func(string) string, stdout io.Writer) error
 	if err != nil {
 		return err
 	}
-	return c.dump(stdout)
+	if err := c.dump(stdout); err != nil {
+		return err
+	}
+	fmt.Fprintln(stdout, c.restarts())
+	return nil
 }
 
 // parseFlags parses a command's flags, which take no further arguments. It

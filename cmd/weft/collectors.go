@@ -4,7 +4,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/weft-gateway/weft/cache"
-	"github.com/weft-gateway/weft/enrich"
 )
 
 // cacheCollector publishes the cache's counters as they are when scraped.
@@ -20,10 +19,13 @@ func cacheDescs() map[string]*prometheus.Desc {
 		"loads":     desc("weft_cache_loads_total", "Calls of a source to fill the cache.", "kind"),
 		"errors":    desc("weft_cache_load_errors_total", "Calls of a source that failed, in whole or in part.", "kind"),
 		"coalesced": desc("weft_cache_coalesced_total", "Records that waited for a load that somebody else had begun.", "kind"),
+		"refreshes": desc("weft_cache_refreshes_total", "Copies that were shown while, or in place of, loading them again.", "kind", "result"),
+		"leases":    desc("weft_cache_leases_total", "Records to load, by whether one replica loads them for all.", "result"),
 		"redis":     desc("weft_cache_redis_records_total", "Records that Redis was asked for.", "kind", "result"),
 		"ops":       desc("weft_cache_redis_operations_total", "What went to Redis, and what did not.", "operation"),
 		"entries":   desc("weft_cache_memory_entries", "Records in the memory tier, about."),
 		"bytes":     desc("weft_cache_memory_bytes", "Weight of the memory tier."),
+		"maximum":   desc("weft_cache_memory_maximum_bytes", "What the memory tier may weigh now; less than configured under a memory limit."),
 	}
 }
 
@@ -40,7 +42,13 @@ func (c *cacheCollector) Collect(ch chan<- prometheus.Metric) {
 	count := func(name string, n uint64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d[name], prometheus.CounterValue, float64(n), labels...)
 	}
+	var waited, expired uint64
 	for _, k := range s.Kinds {
+		count("refreshes", k.Ahead, k.Kind, "ahead")
+		count("refreshes", k.Behind, k.Kind, "behind")
+		count("refreshes", k.Skipped, k.Kind, "skipped")
+		count("refreshes", k.BackedOff, k.Kind, "backed_off")
+		waited, expired = waited+k.TurnsWaited, expired+k.TurnsExpired
 		count("records", k.Loaded, k.Kind, "loaded")
 		count("records", k.Cached, k.Kind, "hit")
 		count("records", k.Stale, k.Kind, "stale_hit")
@@ -53,6 +61,9 @@ func (c *cacheCollector) Collect(ch chan<- prometheus.Metric) {
 		count("redis", k.RedisMisses, k.Kind, "miss")
 	}
 	r := s.Redis
+	for result, n := range map[string]uint64{"won": r.TurnsWon, "waited": waited, "expired": expired, "failed": r.TurnsRefused} {
+		count("leases", n, result)
+	}
 	for operation, n := range map[string]uint64{
 		"read": r.Reads, "read_error": r.ReadErrors, "bypassed": r.Bypassed, "corrupt": r.Corrupt,
 		"write": r.Writes, "write_error": r.WriteErrors, "dropped": r.Dropped, "too_large": r.TooLarge,
@@ -61,39 +72,6 @@ func (c *cacheCollector) Collect(ch chan<- prometheus.Metric) {
 		count("ops", n, operation)
 	}
 	ch <- prometheus.MustNewConstMetric(d["entries"], prometheus.GaugeValue, float64(s.Memory.Entries))
+	ch <- prometheus.MustNewConstMetric(d["maximum"], prometheus.GaugeValue, float64(s.Memory.Maximum))
 	ch <- prometheus.MustNewConstMetric(d["bytes"], prometheus.GaugeValue, float64(s.Memory.Bytes))
-}
-
-// backfillCollector publishes how far the backfills are. The sums are over the
-// tenants: a label for each would grow with them.
-type backfillCollector struct{ progress func() []enrich.Backfill }
-
-func backfillDescs() (pages, rows, incomplete *prometheus.Desc) {
-	return prometheus.NewDesc("weft_backfill_pages_total", "Pages of older conversations that were listed.", nil, nil),
-		prometheus.NewDesc("weft_backfill_rows_total", "Older conversations that were listed.", nil, nil),
-		prometheus.NewDesc("weft_backfill_incomplete_tenants", "Tenants of whose conversations not all are known yet.", nil, nil)
-}
-
-// Describe implements [prometheus.Collector].
-func (c *backfillCollector) Describe(ch chan<- *prometheus.Desc) {
-	pages, rows, incomplete := backfillDescs()
-	ch <- pages
-	ch <- rows
-	ch <- incomplete
-}
-
-// Collect implements [prometheus.Collector].
-func (c *backfillCollector) Collect(ch chan<- prometheus.Metric) {
-	var pages, rows, incomplete int
-	for _, b := range c.progress() {
-		pages += b.Pages
-		rows += b.Rows
-		if !b.Complete {
-			incomplete++
-		}
-	}
-	p, r, i := backfillDescs()
-	ch <- prometheus.MustNewConstMetric(p, prometheus.CounterValue, float64(pages))
-	ch <- prometheus.MustNewConstMetric(r, prometheus.CounterValue, float64(rows))
-	ch <- prometheus.MustNewConstMetric(i, prometheus.GaugeValue, float64(incomplete))
 }

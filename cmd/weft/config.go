@@ -16,6 +16,9 @@ type Config struct {
 	Audit     Audit     `yaml:"audit,omitempty"`
 	Limits    Limits    `yaml:"limits"`
 	HSTS      bool      `yaml:"hsts,omitempty"` // tell browsers to use TLS only
+	Log       Log       `yaml:"log,flow"`
+	Reload    string    `yaml:"reload"` // when a changed file is taken over: off, signal or watch
+	Drain     Drain     `yaml:"drain,flow"`
 
 	// AllowAddresses are those that sources may have although they are
 	// link-local or the like; none: no such address.
@@ -62,6 +65,10 @@ type Policy struct {
 	Fresh   time.Duration `yaml:"fresh"`             // served without asking again
 	Stale   time.Duration `yaml:"stale"`             // served when the source cannot be asked
 	Missing time.Duration `yaml:"missing,omitempty"` // how long an absence is believed; 0 for conversations, which have a rule of their own
+
+	// Revalidate: past fresh and younger than this, it is served at once while
+	// its source is asked; 0: who asks waits.
+	Revalidate time.Duration `yaml:"revalidate"`
 }
 
 // Tenant is one customer of the gateway, with its own sources and keys.
@@ -117,6 +124,7 @@ type Source struct {
 	Timezone string `yaml:"timezone,omitempty"` // of times without a zone; only kind autocalls
 	InFlight int    `yaml:"in_flight"`          // calls at once, over all tenants of the URL
 	Share    int    `yaml:"share"`              // of them, this tenant's
+	Retry    bool   `yaml:"retry"`              // a call that failed in passing is made once more
 
 	// The rest is for kind rest alone and empty for others.
 

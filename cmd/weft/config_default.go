@@ -14,12 +14,15 @@ func defaultConfig() Config {
 		Deadlines: Deadlines{Request: 3 * time.Second, Store: time.Second, CRM: time.Second, Redis: 50 * time.Millisecond},
 		Cache: Cache{
 			Memory:       32 * mebibyte,
-			Contact:      Policy{Fresh: 5 * time.Minute, Stale: 7 * day, Missing: time.Minute},
-			Account:      Policy{Fresh: 15 * time.Minute, Stale: 7 * day, Missing: time.Minute},
+			Contact:      Policy{Fresh: 5 * time.Minute, Stale: 7 * day, Missing: time.Minute, Revalidate: time.Hour},
+			Account:      Policy{Fresh: 15 * time.Minute, Stale: 7 * day, Missing: time.Minute, Revalidate: 6 * time.Hour},
 			Conversation: Policy{Fresh: 2 * time.Second, Stale: day},
-			Link:         Policy{Fresh: 10 * time.Minute, Stale: 7 * day, Missing: time.Minute},
+			Link:         Policy{Fresh: 10 * time.Minute, Stale: 7 * day, Missing: time.Minute, Revalidate: time.Hour},
 		},
-		Limits: Limits{Tenant: TenantLimits{InFlight: 256}},
+		Limits: Limits{InFlight: 2048, Tenant: TenantLimits{InFlight: 256}},
+		Log:    Log{Level: "info"},
+		Reload: reloadWatch,
+		Drain:  Drain{Delay: 5 * time.Second, Timeout: 7 * time.Second},
 	}
 }
 

@@ -81,6 +81,8 @@ func TestOverride(t *testing.T) {
 		"WEFT_CACHE_ACCOUNT_FRESH": "4s", "WEFT_CACHE_ACCOUNT_STALE": "5s", "WEFT_CACHE_ACCOUNT_MISSING": "6s",
 		"WEFT_CACHE_LINK_FRESH": "7s", "WEFT_CACHE_LINK_STALE": "8s", "WEFT_CACHE_LINK_MISSING": "9s",
 		"WEFT_CACHE_CONVERSATION_FRESH": "10s", "WEFT_CACHE_CONVERSATION_STALE": "11s",
+		"WEFT_CACHE_CONTACT_REVALIDATE": "2s", "WEFT_CACHE_ACCOUNT_REVALIDATE": "5s", "WEFT_CACHE_LINK_REVALIDATE": "0", "WEFT_CACHE_CONVERSATION_REVALIDATE": "11s",
+		"WEFT_LOG_LEVEL": "warn", "WEFT_RELOAD": "off", "WEFT_DRAIN_DELAY": "0", "WEFT_DRAIN_TIMEOUT": "17s", "WEFT_LIMITS_IN_FLIGHT": "16",
 		"WEFT_HSTS": "true", "WEFT_LIMITS_TENANT_IN_FLIGHT": "15",
 		"WEFT_TENANTS": "ignored",
 	}
@@ -95,13 +97,16 @@ func TestOverride(t *testing.T) {
 		Deadlines: Deadlines{10 * time.Second, 11 * time.Millisecond, 12 * time.Millisecond, 13 * time.Millisecond},
 		Cache: Cache{
 			Memory:       14 * mebibyte,
-			Contact:      Policy{1 * time.Second, 2 * time.Second, 3 * time.Second},
-			Account:      Policy{4 * time.Second, 5 * time.Second, 6 * time.Second},
-			Conversation: Policy{10 * time.Second, 11 * time.Second, 0},
-			Link:         Policy{7 * time.Second, 8 * time.Second, 9 * time.Second},
+			Contact:      Policy{1 * time.Second, 2 * time.Second, 3 * time.Second, 2 * time.Second},
+			Account:      Policy{4 * time.Second, 5 * time.Second, 6 * time.Second, 5 * time.Second},
+			Conversation: Policy{10 * time.Second, 11 * time.Second, 0, 11 * time.Second},
+			Link:         Policy{7 * time.Second, 8 * time.Second, 9 * time.Second, 0},
 		},
-		Limits: Limits{Tenant: TenantLimits{InFlight: 15}},
+		Limits: Limits{InFlight: 16, Tenant: TenantLimits{InFlight: 15}},
 		HSTS:   true,
+		Log:    Log{Level: "warn"},
+		Reload: reloadOff,
+		Drain:  Drain{0, 17 * time.Second},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)

@@ -14,10 +14,16 @@ const (
 	maxBurst    = 100_000
 	maxRefill   = 24 * time.Hour
 	maxInFlight = 1024
+
+	minRequests = 16
+	maxRequests = 1 << 16
 )
 
-// Limits are those of tenants and keys that say nothing else.
+// Limits are that of the listener, and those of tenants and keys that say
+// nothing else.
 type Limits struct {
+	InFlight int `yaml:"in_flight"` // requests below /api at once, of all; half of them at most wait for sources
+
 	Tenant TenantLimits `yaml:"tenant,flow"`
 	Key    RateLimit    `yaml:"key,flow,omitempty"`
 }

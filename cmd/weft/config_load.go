@@ -13,11 +13,21 @@ const maxFile = 1 << 20
 // loadConfig reads the configuration file and the variables that override it.
 // An error about what they say is a [*configError].
 func loadConfig(path string, getenv func(string) string) (Config, error) {
+	return loadChange(path, getenv, nil)
+}
+
+// loadChange is loadConfig for a process that runs on old already.
+func loadChange(path string, getenv func(string) string, old *Config) (Config, error) {
 	data, err := readConfig(path)
 	if err != nil {
 		return Config{}, &configError{path, []problem{{text: withoutPath(err).Error()}}}
 	}
-	return parseChecked(path, data, getenv, (*Config).validateFiles)
+	return parseChecked(path, data, getenv, func(c *Config, r *report) {
+		c.validateFiles(r)
+		if old != nil {
+			c.changeable(r, old)
+		}
+	})
 }
 
 func readConfig(path string) ([]byte, error) {

@@ -104,6 +104,18 @@ func duration(dst *time.Duration, most time.Duration) scalar {
 	}
 }
 
+// durationOrNone is a duration, or 0.
+func durationOrNone(dst *time.Duration, most time.Duration) scalar {
+	some := duration(dst, most)
+	return func(s string) error {
+		if d, err := time.ParseDuration(s); err == nil && d == 0 {
+			*dst = 0
+			return nil
+		}
+		return some(s)
+	}
+}
+
 // instant is a point in time. A date is where that day begins, in UTC.
 func instant(dst *time.Time) scalar {
 	return func(s string) error {

@@ -12,7 +12,7 @@ import (
 // at least two calls that use up their deadline.
 const (
 	maxCall  = 15 * time.Second // a request too: nothing in it may take longer
-	maxRedis = 5 * time.Second  // by far: Redis is there to save time
+	maxRedis = 3 * time.Second  // a batch of writes takes four of them, of which the 30 s hold two
 	maxAge   = 365 * 24 * time.Hour
 )
 
@@ -46,23 +46,31 @@ func (c *Config) shape() fields {
 			"link":         c.Cache.Link.shape("fresh", "stale", "missing"),
 			"encryption":   listOf(&c.Cache.Encryption, (*EncryptionKey).shape),
 		},
-		"audit":   fields{"file": text(&c.Audit.File), "hash": boolean(&c.Audit.Hash)},
-		"limits":  fields{"tenant": c.Limits.Tenant.shape(), "key": c.Limits.Key.shape()},
+		"audit": fields{"file": text(&c.Audit.File), "hash": boolean(&c.Audit.Hash)},
+		"limits": fields{
+			"in_flight": between(&c.Limits.InFlight, minRequests, maxRequests),
+			"tenant":    c.Limits.Tenant.shape(), "key": c.Limits.Key.shape(),
+		},
 		"issuers": listOf(&c.Issuers, (*Issuer).shape),
 		"tenants": required{listOf(&c.Tenants, (*Tenant).shape)},
+
+		"log":    fields{"level": oneOf(&c.Log.Level, "debug", "info", "warn", "error")},
+		"reload": oneOf(&c.Reload, reloadOff, reloadSignal, reloadWatch),
+		"drain":  fields{"delay": durationOrNone(&c.Drain.Delay, maxDrain), "timeout": duration(&c.Drain.Timeout, maxDrain)},
 
 		"hsts":            boolean(&c.HSTS),
 		"allow_addresses": listOf(&c.AllowAddresses, addressRange),
 	}
 }
 
-// shape is the form of a policy with the given times.
+// shape is the form of a policy with the given times, and revalidate.
 func (p *Policy) shape(keys ...string) fields {
 	all := map[string]*time.Duration{"fresh": &p.Fresh, "stale": &p.Stale, "missing": &p.Missing}
 	f := make(fields)
 	for _, key := range keys {
 		f[key] = duration(all[key], maxAge)
 	}
+	f["revalidate"] = durationOrNone(&p.Revalidate, maxAge)
 	return f
 }
 
@@ -124,6 +132,7 @@ func (k *Key) opsShape() fields {
 }
 
 func (s *Source) shape(kinds ...string) fields {
+	s.Retry = true // unless the file says otherwise
 	return fields{
 		"kind":      required{oneOf(&s.Kind, kinds...)},
 		"url":       required{baseURL(&s.URL)},
@@ -131,6 +140,7 @@ func (s *Source) shape(kinds ...string) fields {
 		"timezone":  timezone(&s.Timezone),
 		"in_flight": between(&s.InFlight, minInFlight, maxInFlight),
 		"share":     between(&s.Share, 1, maxInFlight),
+		"retry":     boolean(&s.Retry),
 		"envelope":  dotted(&s.Envelope),
 		"paths": fields{
 			"contacts": relativePath(&s.Paths.Contacts),

@@ -31,13 +31,14 @@ func (s *Source) validate(r *report, path string) {
 
 // validateSources checks what tenants share. Two tenants with one account of a
 // store would see each other's conversations; two caps for one host would make
-// one of them a lie.
+// one of them a lie, and so would two wishes about second tries.
 func (c *Config) validateSources(r *report) {
 	type account struct{ url, token string }
 	type host struct{ kind, url string }
 	type hostCap struct {
 		path     string
 		inFlight int
+		retry    bool
 	}
 	accounts := make(map[account]string) // store -> path of the source
 	hosts := make(map[host]hostCap)
@@ -48,9 +49,15 @@ func (c *Config) validateSources(r *report) {
 		s.validateAddress(r, path, c.AllowAddresses)
 		h := host{s.Kind, s.URL}
 		if first, ok := hosts[h]; !ok {
-			hosts[h] = hostCap{path, s.InFlight}
-		} else if first.inFlight != s.InFlight {
-			r.fail(join(path, "in_flight"), "differs from that of %s on line %d, which is the same host", first.path, r.where(first.path).line)
+			hosts[h] = hostCap{path, s.InFlight, s.Retry}
+		} else {
+			same := func(key string, is bool) {
+				if !is {
+					r.fail(join(path, key), "differs from that of %s on line %d, which is the same host", first.path, r.where(first.path).line)
+				}
+			}
+			same("in_flight", first.inFlight == s.InFlight)
+			same("retry", first.retry == s.Retry)
 		}
 	}
 	for i := range c.Tenants {

@@ -89,10 +89,10 @@ func TestDefaults(t *testing.T) {
 		}},
 		Store: Source{
 			Kind: "autocalls", URL: "http://127.0.0.1:9101", Token: "CANARY-AUTOCALLS_TOKEN",
-			Timezone: "UTC", InFlight: 64, Share: 64,
+			Timezone: "UTC", InFlight: 64, Share: 64, Retry: true,
 		},
 		CRM: &Source{
-			Kind: "rest", URL: "http://127.0.0.1:9102", Token: "CANARY-CRM_TOKEN", InFlight: 64, Share: 64,
+			Kind: "rest", URL: "http://127.0.0.1:9102", Token: "CANARY-CRM_TOKEN", InFlight: 64, Share: 64, Retry: true,
 			Paths:    Paths{"contacts", "accounts"},
 			Params:   Params{"ids", "phone", "email", "externalRef"},
 			Envelope: "data",

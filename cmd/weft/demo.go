@@ -69,8 +69,9 @@ func serveDemo(ctx context.Context, file string, getenv func(string) string, log
 func demoConfig(box *runningSandbox, redis, listen, ops string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "listen: %q\nops: {listen: %q}\nredis: {url: \"redis://%s/0\"}\n", listen, ops, redis)
+	b.WriteString("drain: {delay: 0s}\n") // nobody sends requests here but its reader
 	// Copies are due soon, so that a CRM that is broken by hand is noticed.
-	b.WriteString("cache: {contact: {fresh: 3s}, account: {fresh: 3s}, link: {fresh: 3s}}\ntenants:\n")
+	b.WriteString("cache: {contact: {fresh: 3s, revalidate: 0}, account: {fresh: 3s, revalidate: 0}, link: {fresh: 3s, revalidate: 0}}\ntenants:\n")
 	keys := map[string]string{sandbox.Acme: demoKeyAcme, sandbox.Globex: demoKeyGlobex}
 	for _, t := range box.Tenants() {
 		sum := sha256.Sum256([]byte(keys[t.ID]))

@@ -161,6 +161,9 @@ func contractOf(t testing.TB) routers.Router {
 
 func configFor(box *sandbox.Sandbox, url string, o options) string {
 	var b strings.Builder
+	if !strings.Contains(o.extra, "drain:") { // nobody has to notice that a test is over
+		b.WriteString("drain: {delay: 0s}\n")
+	}
 	fmt.Fprintf(&b, "redis: {url: %q}\n%s\ntenants:\n", o.redis, o.extra)
 	hash := func(key string) string { sum := sha256.Sum256([]byte(key)); return hex.EncodeToString(sum[:]) }
 	for _, tenant := range box.Tenants() {

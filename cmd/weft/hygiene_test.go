@@ -32,6 +32,12 @@ func startLogged(t testing.TB, file string, log io.Writer) (r *running, public, 
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveUntilStopped(t, sys)
+}
+
+// serveUntilStopped serves until it is stopped, or the test ends.
+func serveUntilStopped(t testing.TB, sys *system) (r *running, public, ops string) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, done := make(chan [2]string, 1), make(chan error, 1)
 	go func() { done <- sys.serve(ctx, func(public, ops string) { ready <- [2]string{public, ops} }) }()

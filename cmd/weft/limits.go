@@ -73,19 +73,3 @@ func (l *limits) take(ctx context.Context, who auth.Principal) ([]gateway.Quota,
 	}
 	return quotas, passed
 }
-
-// limits makes what counts the callers' requests, nil where nobody has a rate
-// limit, and lists what each tenant may ask at once.
-func (s *system) limits(m *metrics) (limit func(context.Context, auth.Principal) ([]gateway.Quota, bool), inFlight map[string]int, err error) {
-	inFlight = make(map[string]int)
-	for _, t := range s.cfg.Tenants {
-		inFlight[t.ID] = t.Limits.InFlight
-	}
-	if !s.cfg.rated() {
-		return nil, inFlight, nil
-	}
-	if s.limiter, err = cache.NewLimiter(s.cache, s.breakers); err != nil {
-		return nil, nil, err
-	}
-	return newLimits(s.cfg, s.limiter, m.limit).take, inFlight, nil
-}

@@ -72,7 +72,7 @@ func TestLimitsAreShared(t *testing.T) {
 // A CRM that says that the quota is used up is left alone, and says so in the
 // document; other tenants go on.
 func TestQuotaOfTheCRM(t *testing.T) {
-	in := install(t, options{extra: "cache: {contact: {fresh: 1ms, stale: 1h, missing: 1s}, account: {fresh: 1ms, stale: 1h, missing: 1s}}\n" + deadlines(sandbox.Dial{})})
+	in := install(t, options{extra: "cache: {contact: {fresh: 1ms, stale: 1h, missing: 1s, revalidate: 0}, account: {fresh: 1ms, stale: 1h, missing: 1s, revalidate: 0}}\n" + deadlines(sandbox.Dial{})})
 	in.document(t, keyGlobex, sandbox.ExampleNative)
 	in.dial(t, in.box.CRM(), "", sandbox.Dial{ErrorRate: 1, Status: 429, RetryAfter: "40"})
 	in.document(t, keyGlobex, sandbox.ExampleNative)

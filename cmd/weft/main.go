@@ -21,6 +21,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout); err != nil {
 		code := exitCode(err)
 		if code == 1 {
@@ -35,7 +36,7 @@ const usage = `usage: weft <command> [flags]
 
   serve     run the gateway             -config weft.yaml -listen ADDR -ops-listen ADDR
   demo      run it with a sandbox       -listen ADDR -ops-listen ADDR -sandbox-listen ADDR
-  sandbox   run the sandbox alone       -listen ADDR
+  sandbox   run the sandbox alone       -listen ADDR -apart
   check     read a configuration file   -config weft.yaml
   key       make an API key             -id NAME -scopes LIST
   version   print the version

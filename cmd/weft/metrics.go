@@ -1,7 +1,6 @@
 package main
 
 import (
-	"math"
 	"strconv"
 	"time"
 
@@ -24,6 +23,9 @@ type metrics struct {
 	parts    *prometheus.CounterVec
 	foreigns *prometheus.CounterVec
 	limited  *prometheus.CounterVec
+	reloads  *prometheus.CounterVec
+	sound    prometheus.Gauge // whether the last reload succeeded
+	soundAt  prometheus.Gauge // when one did last
 }
 
 func newMetrics() *metrics {
@@ -40,12 +42,22 @@ func newMetrics() *metrics {
 		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "weft_ratelimit_requests_total", Help: "Requests that were counted against a rate limit, and what it said.",
 		}, []string{"scope", "outcome"}),
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "weft_config_reloads_total", Help: "Times that the configuration was read, the start included.",
+		}, []string{"outcome"}),
+		sound: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "weft_config_last_reload_successful", Help: "Whether the configuration was sound when it was read last.",
+		}),
+		soundAt: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "weft_config_last_reload_success_timestamp_seconds", Help: "When the configuration was last read and sound.",
+		}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "weft_build_info", Help: "1, with the version as a label.", ConstLabels: prometheus.Labels{"version": version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.calls, m.parts, m.foreigns, m.limited, build,
+	m.reloads.WithLabelValues("refused") // there at once, at 0
+	m.registry.MustRegister(m.requests, m.calls, m.parts, m.foreigns, m.limited, m.reloads, m.sound, m.soundAt, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -72,30 +84,22 @@ func (m *metrics) upstream(name string) func(upstream.Op, string, time.Duration)
 	}
 }
 
-func (m *metrics) inFlight(name string, count func() int) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "weft_upstream_in_flight", Help: "Calls of an upstream that are under way.", ConstLabels: prometheus.Labels{"upstream": name},
-	}, func() float64 { return float64(count()) }))
+// reloaded counts a configuration that was taken over.
+func (m *metrics) reloaded(at time.Time) {
+	m.reloads.WithLabelValues("success").Inc()
+	m.sound.Set(1)
+	m.soundAt.Set(float64(at.UnixMilli()) / 1000)
 }
 
-func (m *metrics) gates(name string, closed func() int) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "weft_upstream_gates_closed", Help: "Tenants whose calls are kept back because their quota of the upstream is used up.",
-		ConstLabels: prometheus.Labels{"upstream": name},
-	}, func() float64 { return float64(closed()) }))
+// refused counts one that was not.
+func (m *metrics) refused() {
+	m.reloads.WithLabelValues("refused").Inc()
+	m.sound.Set(0)
 }
 
-// keysAge publishes how old an issuer's keys are: infinitely, before there are any.
-func (m *metrics) keysAge(issuer string, age func(issuer string) (time.Duration, bool)) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "weft_issuer_keys_age_seconds", Help: "Time since an issuer's keys were read; they are used for a day.",
-		ConstLabels: prometheus.Labels{"issuer": issuer},
-	}, func() float64 {
-		if d, ok := age(issuer); ok {
-			return d.Seconds()
-		}
-		return math.Inf(1)
-	}))
+// forget ends the series of an upstream that is no longer there.
+func (m *metrics) forget(name string) {
+	m.calls.DeletePartialMatch(prometheus.Labels{"upstream": name})
 }
 
 func (m *metrics) limit(scope string, passed bool) {
@@ -126,8 +130,4 @@ func (m *metrics) audit(stats func() gateway.AuditStats) {
 			Name: "weft_audit_lines_total", Help: "Lines of the audit log, by what became of them.", ConstLabels: prometheus.Labels{"outcome": outcome},
 		}, func() float64 { return float64(count(stats())) }))
 	}
-}
-
-func (m *metrics) backfill(progress func() []enrich.Backfill) {
-	m.registry.MustRegister(&backfillCollector{progress})
 }

@@ -19,15 +19,15 @@ func (c Cache) encryptionKeys() []cache.EncryptionKey {
 
 // buildAudit opens the audit log, if there is to be one.
 func (s *system) buildAudit(m *metrics) (err error) {
-	cfg := gateway.AuditConfig{Hash: s.cfg.Audit.Hash, Logger: s.log}
-	switch s.cfg.Audit.File {
+	cfg := gateway.AuditConfig{Hash: s.boot.Audit.Hash, Logger: s.log}
+	switch s.boot.Audit.File {
 	case "":
 		return nil
 	case stdout:
 		cfg.Out = os.Stdout
 	default:
 		// Appending, so that whoever rotates the file can cut it short.
-		if s.auditFile, err = os.OpenFile(s.cfg.Audit.File, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
+		if s.auditFile, err = os.OpenFile(s.boot.Audit.File, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
 			return fmt.Errorf("audit.file: %w", withoutPath(err))
 		}
 		cfg.Out = s.auditFile

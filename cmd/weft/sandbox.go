@@ -17,18 +17,44 @@ import (
 
 const sandboxAddress = "127.0.0.1:9101"
 
+const dialsHelp = `
+Dials make a service slow, wrong or gone while it runs:
+
+  curl -s ADDR/dials                    those that are set, and what there is to set them on
+  curl -s ADDR/dials -d '{"service": "crm", "op": "contacts", "latencyMs": 700, "jitterMs": 200}'
+  curl -s -X DELETE ADDR/dials          all off
+  curl -s ADDR/calls?keys               what each service was asked, and how often
+
+  where    service autocalls, native or crm; op one of its operations; tenant an id; rate a share of the calls
+  time     latencyMs, jitterMs, hang
+  gone     refuse, rst, down
+  errors   errorRate with status, retryAfter, retryDate and location; deny 401 or 403
+  body     html, truncated, reset, huge, gzip_bomb, wrong_record, other_tenant, duplicate_keys, deep, empty, drip
+
+docs/sandbox.md explains them.
+`
+
 // runSandbox serves the sandbox alone, for a gateway that runs elsewhere.
 func runSandbox(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("weft sandbox", flag.ContinueOnError)
 	listen := flags.String("listen", sandboxAddress, "`address`")
 	conversations := flags.Int("conversations", 0, "`number` of conversations generated for each tenant; 0: some hundreds")
+	apart := flags.Bool("apart", false, "serve each service at a port of its own too, which the dial down closes")
 	level := logLevel(flags)
 	if help, err := parseFlags(flags, args, stdout); help || err != nil {
+		if help {
+			_, err = io.WriteString(stdout, dialsHelp)
+		}
 		return err
 	}
 	box, err := startSandbox(ctx, "listen", *listen, sandbox.Config{Conversations: *conversations, Logger: newLogger(*level)})
 	if err != nil {
 		return err
+	}
+	if *apart {
+		if err := box.moveApart(); err != nil {
+			return errors.Join(err, box.stop())
+		}
 	}
 	fmt.Fprintf(stdout, "weft: sandbox on %s\n\nFor a configuration, under tenants; weft key makes a key:\n\n", box.url)
 	for _, t := range box.Tenants() {
@@ -44,8 +70,8 @@ func runSandbox(ctx context.Context, args []string, stdout io.Writer) error {
 func sandboxTenant(box *runningSandbox, t sandbox.Tenant) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "  - id: %s\n    name: %s\n", t.ID, t.Name)
-	fmt.Fprintf(&b, "    store: {kind: %s, url: %q, token: %s}\n", t.Store, box.url+"/"+t.Store, t.StoreToken)
-	fmt.Fprintf(&b, "    crm: {kind: rest, url: %q, token: %s}\n", box.url+"/crm", t.CRMToken)
+	fmt.Fprintf(&b, "    store: {kind: %s, url: %q, token: %s}\n", t.Store, box.root(t.Store), t.StoreToken)
+	fmt.Fprintf(&b, "    crm: {kind: rest, url: %q, token: %s}\n", box.root("crm"), t.CRMToken)
 	if t.Store == "autocalls" {
 		b.WriteString("    link: [external_identifier, variables.crm_contact_id, {variables.email: email}, customer.phone]\n")
 	}
@@ -56,8 +82,30 @@ func sandboxTenant(box *runningSandbox, t sandbox.Tenant) string {
 type runningSandbox struct {
 	*sandbox.Sandbox
 	url    string
+	doors  map[string]*sandbox.Door // service -> where it is alone; nil: nowhere
 	server *http.Server
 	failed chan error
+}
+
+// root is the URL of a service.
+func (b *runningSandbox) root(service string) string {
+	if d := b.doors[service]; d != nil {
+		return d.URL()
+	}
+	return b.url + "/" + service
+}
+
+// moveApart gives each service a port of its own.
+func (b *runningSandbox) moveApart() error {
+	b.doors = make(map[string]*sandbox.Door)
+	for name, svc := range map[string]*sandbox.Service{"autocalls": b.Autocalls(), "native": b.Native(), "crm": b.CRM()} {
+		d, err := svc.Listen("127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		b.doors[name] = d
+	}
+	return nil
 }
 
 func startSandbox(ctx context.Context, flag, address string, cfg sandbox.Config) (*runningSandbox, error) {
@@ -78,6 +126,9 @@ func startSandbox(ctx context.Context, flag, address string, cfg sandbox.Config)
 // stop ends every wait in the sandbox, and then its server.
 func (b *runningSandbox) stop() error {
 	b.Close()
+	for _, d := range b.doors {
+		d.Close()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	err := b.server.Shutdown(ctx)

@@ -10,36 +10,45 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// drainFor bounds how long requests under way may take to finish after a
-// signal to stop. It is longer than any request's deadline may be.
-const drainFor = 20 * time.Second
+// opsLinger bounds how long an answer of the ops listener is waited for at the
+// end. A profile may take any time.
+const opsLinger = 500 * time.Millisecond
 
 // runServe runs the gateway from a configuration file until ctx ends.
 func runServe(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("weft serve", flag.ContinueOnError)
-	file := flags.String("config", defaultFile, "configuration `file`")
+	path := flags.String("config", defaultFile, "configuration `file`")
 	listen := flags.String("listen", "", "public `address`; overrides the file")
 	opsListen := flags.String("ops-listen", "", "ops `address`; overrides the file")
-	level := logLevel(flags)
+	logLevel := flags.String("log-level", "", "least `level` that is logged: debug, info, warn, error; overrides the file")
 	if help, err := parseFlags(flags, args, stdout); help || err != nil {
 		return err
 	}
-	cfg, err := loadConfig(*file, overridden(getenv, map[string]string{
-		"WEFT_LISTEN": *listen, "WEFT_OPS_LISTEN": *opsListen,
+	hangups := make(chan os.Signal, 1) // from now on, or an early one would end the process
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	file := newConfigFile(*path, overridden(getenv, map[string]string{
+		"WEFT_LISTEN": *listen, "WEFT_OPS_LISTEN": *opsListen, "WEFT_LOG_LEVEL": *logLevel,
 	}))
+	cfg, err := file.read(nil)
 	if err != nil {
 		return err
 	}
-	sys, err := build(cfg, newLogger(*level))
+	level := new(slog.LevelVar)
+	level.Set(cfg.Log.level())
+	sys, err := build(cfg, newLogger(level))
 	if err != nil {
 		return err
 	}
 	defer sys.close()
+	sys.reloads = newReloader(sys, file, level, hangups).run
 	return sys.serve(ctx, func(public, ops string) {
 		fmt.Fprintf(stdout, "weft: serving on http://%s, ops on http://%s\n", public, ops)
 	})
@@ -64,31 +73,40 @@ func logLevel(flags *flag.FlagSet) *slog.Level {
 }
 
 // newLogger logs JSON lines to standard error; standard output is the command's.
-func newLogger(level slog.Level) *slog.Logger {
+func newLogger(level slog.Leveler) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 }
 
 // serve listens, tells ready the addresses, and serves until ctx ends or a
 // listener fails. Then it says that it is draining, finishes what is under
-// way, and returns.
+// way, and returns. Both addresses are bound before either is answered on, so
+// that whoever can ask whether the process is ready can use it.
 func (s *system) serve(ctx context.Context, ready func(public, ops string)) error {
-	var lc net.ListenConfig
-	public, err := lc.Listen(ctx, "tcp", s.cfg.Listen)
+	public, err := s.outside.listen(ctx, s.boot.Listen)
 	if err != nil {
 		return fmt.Errorf("public listener: %w; -listen chooses another address", err)
 	}
-	ops, err := lc.Listen(ctx, "tcp", s.cfg.Ops.Listen)
+	ops, err := s.outside.listen(ctx, s.boot.Ops.Listen)
 	if err != nil {
 		return errors.Join(fmt.Errorf("ops listener: %w; -ops-listen chooses another address", err), public.Close())
 	}
+	asked := ctx
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	g, ctx := errgroup.WithContext(ctx) // one listener's end is the other's
+	s.background = ctx
+	s.stage.current.Load().run(ctx, nil)
 	g.Go(func() error { return serveOn(s.public, public) })
 	g.Go(func() error { return serveOn(s.ops, ops) })
-	g.Go(func() error { s.tokens.Run(ctx); return nil })
-	g.Go(func() error { s.backfiller.Run(ctx, s.tenants); return nil })
-	g.Go(func() error { <-ctx.Done(); return s.drain() })
+	g.Go(func() error {
+		if s.reloads != nil {
+			s.reloads(ctx)
+		}
+		<-ctx.Done()
+		s.stage.current.Load().work.Wait() // there will be no other
+		return nil
+	})
+	g.Go(func() error { <-ctx.Done(); return s.drain(asked.Err() != nil) })
 	ready(public.Addr().String(), ops.Addr().String())
 	return g.Wait()
 }
@@ -101,11 +119,26 @@ func serveOn(srv *http.Server, l net.Listener) error {
 }
 
 // drain ends the public listener before the ops listener, so that the state is
-// to be seen until the last request is answered.
-func (s *system) drain() error {
-	s.draining.Store(true)
-	s.log.Info("draining")
-	ctx, cancel := context.WithTimeout(context.Background(), drainFor)
+// to be seen until the last request is answered. If the end was asked for, it
+// goes on for a while before that: whoever sends requests here has to notice.
+func (s *system) drain(asked bool) error {
+	d := s.stage.current.Load().cfg.Drain
+	s.stage.draining.Store(true)
+	s.log.Info("draining", "delay", d.Delay.String())
+	if asked {
+		time.Sleep(d.Delay)
+	}
+	return errors.Join(s.shut(s.public, d.Timeout), s.shut(s.ops, opsLinger))
+}
+
+// shut ends a server when what is under way is done, or time is up.
+func (s *system) shut(srv *http.Server, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	return errors.Join(s.public.Shutdown(ctx), s.ops.Shutdown(ctx))
+	err := srv.Shutdown(ctx)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	s.log.Warn("what was under way is cut off", "listener", srv.Addr, "requests", s.stage.current.Load().server.Load().Requests)
+	return srv.Close()
 }

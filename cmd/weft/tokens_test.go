@@ -42,6 +42,12 @@ func (p provider) jwks() string {
 // token is good for ten minutes, but for the claims that are given.
 func (p provider) token(t testing.TB, claims map[string]any) string {
 	t.Helper()
+	return p.tokenOf(t, "k1", claims)
+}
+
+// tokenOf is token with another name of the key.
+func (p provider) tokenOf(t testing.TB, kid string, claims map[string]any) string {
+	t.Helper()
 	now := time.Now()
 	all := map[string]any{
 		"iss": "https://id.example", "aud": "weft", "sub": "larry-canary@leadworks.example",
@@ -52,7 +58,7 @@ func (p provider) token(t testing.TB, claims map[string]any) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := base64URL([]byte(`{"alg":"EdDSA","kid":"k1","typ":"JWT"}`)) + "." + base64URL(payload)
+	text := base64URL([]byte(`{"alg":"EdDSA","kid":"`+kid+`","typ":"JWT"}`)) + "." + base64URL(payload)
 	return text + "." + base64URL(ed25519.Sign(p.key, []byte(text)))
 }
 
