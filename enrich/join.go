@@ -172,7 +172,8 @@ func (j *join) adopt(res cache.Result[*upstream.Conversation]) error {
 // may not see: what would be said of an id that nobody knows. While the store
 // cannot be asked, that is no 404, however old the copy that tells us better.
 func hidden(res cache.Result[*upstream.Conversation]) error {
-	if res.State == cache.Stale && res.Err != nil && !errors.Is(res.Err, errUnlisted) {
+	asked := errors.Is(res.Err, errUnlisted) || errors.Is(res.Err, cache.ErrRevalidating) || errors.Is(res.Err, cache.ErrBusy)
+	if res.State == cache.Stale && res.Err != nil && !asked {
 		return res.Err
 	}
 	return upstream.NotFound

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/weft-gateway/weft/cache"
 	"github.com/weft-gateway/weft/upstream"
 )
@@ -29,6 +31,8 @@ type proofs struct {
 	e     *Enricher
 	mu    sync.Mutex
 	walks map[string]*walker // tenant id -> its walker
+
+	again singleflight.Group // of pages that are listed although they are cached, by tenant and query
 
 	since map[string]time.Time // tenant id -> when the last walk of an earlier Enricher began
 }
@@ -169,8 +173,11 @@ func (p *proofs) page(ctx context.Context, t *Tenant, q upstream.ListQuery) (*up
 	case res.State == cache.Stale:
 		return nil, res.Err // an old page proves nothing of now
 	case res.State == cache.Cached && (res.Shared || res.StoredAt.Before(asked)):
-		page, err := p.e.list(ctx, t, q)
-		return &page, err
+		page, err, _ := p.again.Do(t.ID+" "+pageKey(q), func() (any, error) {
+			page, err := p.e.list(ctx, t, q)
+			return &page, err
+		})
+		return page.(*upstream.Page), err
 	}
 	return res.Value, conversationError(res)
 }

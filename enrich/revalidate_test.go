@@ -3,6 +3,7 @@ package enrich
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -131,4 +132,27 @@ type panickyCRM struct{ *fakeCRM }
 
 func (panickyCRM) Contacts(_ context.Context, ids []string) (map[string]upstream.Contact, error) {
 	panic("no such thing as " + ids[0])
+}
+
+// A conversation that the credential may not see stays unknown while its copy
+// is revalidated.
+func TestHiddenWhileRevalidated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		cfg := w.e.cfg
+		cfg.Conversation.Revalidate = time.Hour
+		var err error
+		if w.e, err = New(cfg); err != nil {
+			t.Fatal(err)
+		}
+		for _, tenant := range []*Tenant{w.read, w.row} {
+			w.ask(t, tenant, "conv-1")
+			time.Sleep(time.Minute)
+			r := Request{ID: "conv-1", Include: everything, Workspaces: []string{"elsewhere"}}
+			if _, err := w.e.Conversation(t.Context(), tenant, r); !errors.Is(err, upstream.NotFound) {
+				t.Errorf("%s: %v, want not found", tenant.StoreName, err)
+			}
+			time.Sleep(time.Minute)
+		}
+	})
 }

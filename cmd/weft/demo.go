@@ -106,7 +106,7 @@ a few more tries with the reason breaker_open; see %[2]s/breakers:
 
   curl -s -X POST %[3]s/dials -d '{"service": "crm", "errorRate": 1, "status": 500}'
 
-Mend it. The breakers close once the contact and the account have been asked for a few times:
+Mend it. The breakers try the CRM by themselves, and close within some seconds:
 
   curl -s -X DELETE %[3]s/dials
 `, public, ops, box, demoKeyAcme, demoKeyGlobex, sandbox.ExampleAPI)

@@ -15,13 +15,17 @@ import (
 // time may leave its decoder running behind it.
 func Fetch[T any](ctx context.Context, c *Client, call Call, decode func(Reply) (T, error)) (T, error) {
 	var got atomic.Pointer[T]
+	var over atomic.Bool // the caller has what it will get; the call may be remembered
 	call.Decode = func(r Reply) error {
 		v, err := decode(r)
-		got.Store(&v)
+		if !over.Load() { // what a probe brings later is nobody's, and is not kept
+			got.Store(&v)
+		}
 		return err
 	}
 	err := c.Get(ctx, call)
-	if v := got.Load(); v != nil {
+	over.Store(true)
+	if v := got.Swap(nil); v != nil {
 		return *v, err
 	}
 	var none T
