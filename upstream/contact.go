@@ -28,8 +28,15 @@ type Contact struct {
 	Timezone       *string        `json:"timezone,omitempty"`
 	Language       *string        `json:"language,omitempty"`
 	LastActivityAt *Time          `json:"lastActivityAt,omitempty"`
+	AccountIDs     []string       `json:"accountIds,omitempty"` // all of the contact's, AccountID first
+	Address        *Address       `json:"address,omitempty"`
 	Archived       *bool          `json:"archived,omitempty"`
-	URL            *string        `json:"url,omitempty"` // deep link into the CRM; http or https
+	URL            *string        `json:"url,omitempty"`    // deep link into the CRM; http or https
+	Custom         Custom         `json:"custom,omitempty"` // what the configuration lets pass
+
+	// Account is the record that AccountID names, where the CRM sent it along;
+	// nil says nothing. It is no part of the contact.
+	Account *Account `json:"-"`
 }
 
 // Account is a company as the CRM reports it, with the same rule for absence.
@@ -49,6 +56,7 @@ type Account struct {
 	CreatedAt        *Time   `json:"createdAt"`
 	UpdatedAt        *Time   `json:"updatedAt"`
 
+	Domain         *string  `json:"domain,omitempty"` // of its web site, where the CRM keeps it or the site's address shows it
 	Description    *string  `json:"description,omitempty"`
 	Industry       *string  `json:"industry,omitempty"`
 	Employees      *int     `json:"employees,omitempty"`
@@ -59,8 +67,10 @@ type Account struct {
 	LifecycleStage *string  `json:"lifecycleStage,omitempty"`
 	Tags           []string `json:"tags,omitempty"`
 	LastActivityAt *Time    `json:"lastActivityAt,omitempty"`
+	Address        *Address `json:"address,omitempty"`
 	Archived       *bool    `json:"archived,omitempty"`
-	URL            *string  `json:"url,omitempty"` // deep link into the CRM; http or https
+	URL            *string  `json:"url,omitempty"`    // deep link into the CRM; http or https
+	Custom         Custom   `json:"custom,omitempty"` // what the configuration lets pass
 }
 
 // EmailAddress is one of a contact's addresses.
@@ -76,6 +86,24 @@ type PhoneNumber struct {
 	Raw     *string `json:"raw"`   // as the CRM has it
 	Type    *string `json:"type"`
 	Primary bool    `json:"primary"`
+}
+
+// Address is where a contact or an account is, in the CRM's words.
+type Address struct {
+	Street     *string `json:"street"` // with the number; several lines have \n between them
+	City       *string `json:"city"`
+	State      *string `json:"state"` // or province, or region
+	PostalCode *string `json:"postalCode"`
+	Country    *string `json:"country"`   // a name or a code
+	Formatted  *string `json:"formatted"` // all of it in one, where the CRM keeps it so
+}
+
+// OrNil returns a, or nil if nothing is in it.
+func (a Address) OrNil() *Address {
+	if a == (Address{}) {
+		return nil
+	}
+	return &a
 }
 
 // Money is an amount in a currency.

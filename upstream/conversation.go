@@ -41,6 +41,10 @@ type Conversation struct {
 	Customer           *Party          `json:"customer"`
 	TotalCost          *float64        `json:"totalCost"` // USD; shown only to callers that may see costs
 
+	// Inbox is the store's own inbox or team, by which a workspace can be
+	// configured; "" where it has none. It is not shown.
+	Inbox string `json:"inbox,omitempty"`
+
 	// Linked is true where the store carries ContactID and AccountID itself,
 	// so that null means that there is none.
 	Linked bool `json:"linked"`

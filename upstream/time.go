@@ -35,7 +35,11 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		return nil
 	}
-	p, err := time.Parse(`"`+time.RFC3339Nano+`"`, string(b))
+	n := len(b) - 1
+	if n < 1 || b[0] != '"' || b[n] != '"' {
+		return fmt.Errorf("upstream: not an RFC 3339 time")
+	}
+	p, err := time.Parse(time.RFC3339Nano, string(b[1:n]))
 	if err != nil {
 		return fmt.Errorf("upstream: not an RFC 3339 time")
 	}

@@ -30,8 +30,9 @@ type Store interface {
 	Thread(ctx context.Context, id string) (Thread, error)
 
 	// Derive says what the store leaves to be derived from a conversation and
-	// its thread. A nil thread means that the messages are not known.
-	// It is pure and cheap, and is called for each document.
+	// its thread. A nil thread means that the messages are not known, or that
+	// the store is both a [Reader] and an [AttentionReader]. It is pure and cheap, and is
+	// called for each document.
 	Derive(c *Conversation, t *Thread) Derived
 }
 
@@ -66,8 +67,16 @@ type CRM interface {
 
 	// FindContacts looks contacts up by a key other than their id:
 	// value -> the contacts that carry it. Two for one value are an ambiguous
-	// match, which is the caller's to judge.
+	// match, which is the caller's to judge. A value of whose contacts some may be
+	// out of sight, because a call failed, is left out: of one it would seem that
+	// there is no other. Only [BadResponse] may stand beside such a value.
 	FindContacts(ctx context.Context, by Lookup, values []string) (map[string][]Contact, error)
+}
+
+// AccountBringer is a CRM whose contacts bring their account along, in
+// [Contact.Account]: whoever needs both asks for the contacts first.
+type AccountBringer interface {
+	BringsAccounts()
 }
 
 // Guarded is a connector whose calls run behind circuit breakers.
@@ -103,6 +112,8 @@ const (
 	OpContacts     Op = "contacts"
 	OpAccounts     Op = "accounts"
 	OpFind         Op = "find"
+	OpAssociations Op = "associations" // which accounts contacts belong to, where that takes a call of its own
+	OpToken        Op = "token"        // a new token, of the service that gives them
 )
 
 // Lookup is how a link rule's value is looked up in the CRM.

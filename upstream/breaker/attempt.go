@@ -20,10 +20,13 @@ type attempt struct {
 	err      error // what fn returned
 }
 
-// run calls fn in a goroutine of its own, so that one that does not heed its
-// context can be left behind. The channel has room for the result that nobody
-// waits for any more.
-func run(ctx context.Context, log *slog.Logger, fn func(context.Context) error) (returned bool, err error) {
+// runner calls fn, and reports whether fn returned.
+type runner func(ctx context.Context, log *slog.Logger, fn func(context.Context) error) (returned bool, err error)
+
+// runApart calls fn in a goroutine of its own, so that one that does not heed
+// its context can be left behind. The channel has room for the result that
+// nobody waits for any more.
+func runApart(ctx context.Context, log *slog.Logger, fn func(context.Context) error) (returned bool, err error) {
 	result := make(chan error, 1)
 	go func() {
 		var err error
@@ -48,6 +51,16 @@ func run(ctx context.Context, log *slog.Logger, fn func(context.Context) error) 
 	default:
 		return false, nil
 	}
+}
+
+// runInPlace calls fn here. A runtime.Goexit in it ends the caller as well.
+func runInPlace(ctx context.Context, log *slog.Logger, fn func(context.Context) error) (returned bool, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			returned, err = true, logged(log, &PanicError{Value: v, Stack: debug.Stack()})
+		}
+	}()
+	return true, fn(ctx)
 }
 
 // logged logs e, without the value unless it is the runtime's own text.

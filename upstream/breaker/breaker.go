@@ -17,8 +17,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/sony/gobreaker/v2"
 )
 
 // Breaker guards one operation of one upstream. Its methods may be called
@@ -26,21 +24,25 @@ import (
 type Breaker struct {
 	cfg      Config
 	log      *slog.Logger
-	machine  *gobreaker.TwoStepCircuitBreaker[struct{}]
+	machine  atomic.Pointer[machine]
 	openFor  time.Duration // Config.OpenFor with this process's jitter
 	bounds   atomic.Pointer[bounds]
 	mirror   atomic.Pointer[status]
 	journal  atomic.Pointer[journal] // of the Set; nil outside one
 	outbox   outbox
 	lastErr  atomic.Pointer[LastError]
+	lastTrip atomic.Pointer[Trip]
 	inFlight atomic.Int64
-	streak   atomic.Int64 // failures in a row
+	recent   recent
 
 	successes, failures, ignored, rejected, openings atomic.Uint64
 
-	// Only touched by gobreaker's callbacks, which run under its mutex.
-	tripCause string
-	lastKind  string
+	// turning is held by who replaces mirror or machine. It is taken under
+	// gobreaker's mutex: who holds it never calls a machine.
+	turning sync.Mutex
+	changes map[Change]uint64 // so far; guarded by turning
+	kept    time.Duration     // that calls were kept back before the present state; guarded by turning
+	expiry  *time.Timer       // of the order that holds; nil: none ever did
 
 	tripped chan struct{} // wakes the prober
 	stop    context.CancelFunc
@@ -59,10 +61,12 @@ func New(cfg Config) (*Breaker, error) {
 		log:     cfg.Logger,
 		openFor: jitter(cfg.OpenFor),
 		tripped: make(chan struct{}, 1),
+		changes: make(map[Change]uint64),
 	}
 	b.bounds.Store(&bounds{cfg.Deadline, cfg.SlowAfter})
 	b.mirror.Store(&status{state: Closed, since: time.Now()})
-	b.machine = newMachine(b)
+	b.recent = newRecent(cfg.Window)
+	b.machine.Store(newMachine(b))
 	ctx, cancel := context.WithCancel(context.Background())
 	b.stop = cancel
 	switch {
@@ -82,28 +86,44 @@ func New(cfg Config) (*Breaker, error) {
 // breaker's own deadline is a [*DeadlineError] and a failure. A panic in fn is
 // a [*PanicError] and a failure. When ctx ended, nothing is counted.
 func (b *Breaker) Do(ctx context.Context, fn func(context.Context) error) error {
+	return b.guard(ctx, fn, runApart)
+}
+
+// DoInPlace is Do for an fn that is known to return soon after its context ends:
+// that alone bounds it, and it is spared a goroutine of its own.
+func (b *Breaker) DoInPlace(ctx context.Context, fn func(context.Context) error) error {
+	return b.guard(ctx, fn, runInPlace)
+}
+
+func (b *Breaker) guard(ctx context.Context, fn func(context.Context) error, run runner) error {
 	if b.cfg.Probe != nil && b.Tripped() {
 		return b.refuse()
 	}
-	return b.admit(ctx, fn)
+	return b.admit(ctx, fn, run)
 }
 
 // admit asks the machine, which moves it from open to half-open when it is time.
-func (b *Breaker) admit(ctx context.Context, fn func(context.Context) error) error {
+func (b *Breaker) admit(ctx context.Context, fn func(context.Context) error, run runner) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	done, err := b.machine.Allow()
+	switch b.mirror.Load().state {
+	case ForcedOpen:
+		return b.refuse()
+	case ForcedClosed:
+		return b.call(ctx, fn, run, func(error) {})
+	}
+	done, err := b.machine.Load().Allow()
 	b.deliver()
 	if err != nil {
 		return b.refuse()
 	}
-	return b.call(ctx, fn, done)
+	return b.call(ctx, fn, run, done)
 }
 
 // call runs fn and reports its outcome exactly once, come what may: a lost
 // report would keep a half-open place for ever.
-func (b *Breaker) call(ctx context.Context, fn func(context.Context) error, done func(error)) error {
+func (b *Breaker) call(ctx context.Context, fn func(context.Context) error, run runner, done func(error)) error {
 	v := verdict{outcome: Failure, kind: kindUnknown}
 	b.inFlight.Add(1)
 	defer func() {
@@ -125,6 +145,7 @@ func (b *Breaker) call(ctx context.Context, fn func(context.Context) error, done
 
 // record counts a verdict and tells the machine.
 func (b *Breaker) record(v verdict, done func(error)) {
+	b.recent.add(v.outcome)
 	switch v.outcome {
 	case Success:
 		b.successes.Add(1)
@@ -142,34 +163,36 @@ func (b *Breaker) record(v verdict, done func(error)) {
 // refuse counts a refusal and says when to come back.
 func (b *Breaker) refuse() error {
 	b.rejected.Add(1)
-	s := b.mirror.Load()
+	b.recent.add(refused)
 	wait := b.bounds.Load().deadline // half-open: the probes' results are in by then
-	if s.state == Open {
-		wait = max(time.Until(s.nextProbe), time.Millisecond)
+	if s := b.mirror.Load(); s.state == Open || s.state == ForcedOpen {
+		wait = max(s.retryAfter(), time.Millisecond)
 	}
 	return &OpenError{Name: b.cfg.Name, RetryAfter: wait}
 }
 
-// Tripped reports whether the breaker is not closed. It takes no lock and
-// changes nothing.
-func (b *Breaker) Tripped() bool { return b.mirror.Load().state != Closed }
+// Tripped reports whether the breaker keeps calls back: it is neither closed
+// nor forced so. It takes no lock and changes nothing.
+func (b *Breaker) Tripped() bool {
+	return b.mirror.Load().state.keepsBack()
+}
 
 // RetryAfter returns how long it is until the next probe: 0 if one is due or
-// being made, or if the breaker is closed. It takes no lock and changes nothing.
-func (b *Breaker) RetryAfter() time.Duration {
-	s := b.mirror.Load()
-	if s.state != Open {
-		return 0
-	}
-	return max(time.Until(s.nextProbe), 0)
-}
+// being made, or if the breaker is closed; at most a minute where it is forced
+// open. It takes no lock and changes nothing.
+func (b *Breaker) RetryAfter() time.Duration { return b.mirror.Load().retryAfter() }
 
 // FailuresInARow returns how many calls have failed since the last that did
 // not. It takes no lock and changes nothing.
-func (b *Breaker) FailuresInARow() int { return int(b.streak.Load()) }
+func (b *Breaker) FailuresInARow() int { return int(b.machine.Load().streak.Load()) }
 
 // Close ends the background prober, if there is one, and waits for it.
 func (b *Breaker) Close() {
+	b.turning.Lock()
+	if b.expiry != nil {
+		b.expiry.Stop()
+	}
+	b.turning.Unlock()
 	b.stop()
 	b.prober.Wait()
 }

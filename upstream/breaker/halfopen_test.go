@@ -147,7 +147,7 @@ func TestPollingChangesNothing(t *testing.T) {
 				}
 			})
 			b.openFor = 5 * time.Second // not jittered, so that two runs can be compared
-			b.machine = newMachine(b)
+			b.machine.Store(newMachine(b))
 			ctx, cancel := context.WithCancel(t.Context())
 			var poller sync.WaitGroup
 			defer poller.Wait()

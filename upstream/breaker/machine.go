@@ -3,6 +3,7 @@ package breaker
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -20,69 +21,125 @@ const (
 	ForcedClosed State = "forced_closed"
 )
 
-// status mirrors gobreaker's state. It is replaced, never changed.
+// status mirrors gobreaker's state, or is an order. It is replaced, never changed.
 type status struct {
 	state     State
 	since     time.Time
-	reason    string    // why it opened; "" while closed
+	reason    string    // why it is not closed; "" while closed
 	nextProbe time.Time // zero unless open
+	order     *Order    // nil unless forced
+	trouble   *Trouble  // nil while closed
 }
 
-// newMachine wires the state machine to b. All callbacks run while gobreaker
+// forcedRetry is when it is worth another try at the latest while a breaker is
+// forced open: who ordered it may end it at any time.
+const forcedRetry = time.Minute
+
+func (s *status) retryAfter() time.Duration {
+	switch s.state {
+	case Open:
+		return max(time.Until(s.nextProbe), 0)
+	case ForcedOpen:
+		return min(max(time.Until(s.order.Until), 0), forcedRetry)
+	}
+	return 0
+}
+
+// troubleInto returns what is the trouble in next: it begins where the closed
+// state ends, and probes that fail begin no other.
+func (s *status) troubleInto(next *status, cause string) *Trouble {
+	switch {
+	case next.state == Closed:
+		return nil
+	case s.trouble != nil:
+		return s.trouble
+	}
+	return &Trouble{Since: stamp(next.since), Cause: cause}
+}
+
+// machine is gobreaker with what its callbacks need. An order puts a new one in
+// its place, and what the old one still hears has no effect.
+type machine struct {
+	*gobreaker.TwoStepCircuitBreaker[struct{}]
+	b      *Breaker
+	streak atomic.Int64 // failures in a row
+
+	// Only touched by gobreaker's callbacks, which run under its mutex.
+	trip     Trip
+	lastKind string
+}
+
+// newMachine wires a state machine to b. All callbacks run while gobreaker
 // holds its mutex: they may store, but never call the machine or anybody else.
-func newMachine(b *Breaker) *gobreaker.TwoStepCircuitBreaker[struct{}] {
-	return gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+func newMachine(b *Breaker) *machine {
+	m := &machine{b: b}
+	m.TwoStepCircuitBreaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:          b.cfg.Name,
 		MaxRequests:   uint32(b.cfg.Probes),
 		Interval:      b.cfg.Window,
 		BucketPeriod:  b.cfg.Bucket,
 		Timeout:       b.openFor,
 		IsExcluded:    func(err error) bool { return errors.Is(err, errIgnored) },
-		IsSuccessful:  b.countStreak,
-		ReadyToTrip:   b.shouldTrip,
-		OnStateChange: b.changed,
+		IsSuccessful:  m.countStreak,
+		ReadyToTrip:   m.shouldTrip,
+		OnStateChange: m.changed,
 	})
+	return m
 }
 
 // countStreak keeps the failures in a row: a rolling window would let them
 // decay, and a slow trickle of failures would never trip.
-func (b *Breaker) countStreak(err error) bool {
+func (m *machine) countStreak(err error) bool {
 	if f, ok := errors.AsType[failure](err); ok {
-		b.streak.Add(1)
-		b.lastKind = string(f)
+		m.streak.Add(1)
+		m.lastKind = string(f)
 		return false
 	}
-	b.streak.Store(0)
+	m.streak.Store(0)
 	return true
 }
 
 // shouldTrip keeps the evidence, because gobreaker clears it on a change.
 // Requests is of no use here: it counts calls that are still out and ignored ones.
-func (b *Breaker) shouldTrip(c gobreaker.Counts) bool {
-	if n := b.streak.Load(); n >= int64(b.cfg.ConsecutiveFailures) {
-		b.tripCause = fmt.Sprintf("%d failures in a row, last %s", n, b.lastKind)
-		return true
+func (m *machine) shouldTrip(c gobreaker.Counts) bool {
+	cfg, streak := &m.b.cfg, m.streak.Load()
+	m.trip = Trip{
+		Successes: int(c.TotalSuccesses), Failures: int(c.TotalFailures),
+		ConsecutiveFailures: int(streak), Kind: m.lastKind, window: cfg.Window,
 	}
 	calls := c.TotalSuccesses + c.TotalFailures
-	if calls >= uint32(b.cfg.MinCalls) && float64(c.TotalFailures) >= b.cfg.FailureRatio*float64(calls) {
-		b.tripCause = fmt.Sprintf("%d of %d calls failed in %v, last %s", c.TotalFailures, calls, b.cfg.Window, b.lastKind)
-		return true
+	switch {
+	case streak >= int64(cfg.ConsecutiveFailures):
+		m.trip.Rule = RuleConsecutive
+	case calls >= uint32(cfg.MinCalls) && float64(c.TotalFailures) >= cfg.FailureRatio*float64(calls):
+		m.trip.Rule = RuleRatio
+	default:
+		return false
 	}
-	return false
+	return true
 }
 
 // changed mirrors a change of state and leaves a note of it for deliver.
-func (b *Breaker) changed(_ string, from, to gobreaker.State) {
+func (m *machine) changed(_ string, from, to gobreaker.State) {
+	b := m.b
+	b.turning.Lock()
+	defer b.turning.Unlock()
+	if b.machine.Load() != m {
+		return // an order came in between
+	}
 	now := time.Now()
 	old := b.mirror.Load()
 	next := &status{state: stateOf(to), since: now}
 	t := Transition{Breaker: b.cfg.Name, From: stateOf(from), To: next.state, At: stamp(now)}
 	switch next.state {
 	case Open:
-		t.Cause = b.tripCause
 		if old.state == HalfOpen {
-			t.Cause = "a probe failed: " + b.lastKind
+			m.trip = Trip{Rule: RuleProbe, Failures: 1, ConsecutiveFailures: 1, Kind: m.lastKind}
 		}
+		trip := m.trip
+		trip.At = stamp(now)
+		b.lastTrip.Store(&trip)
+		t.Cause = trip.text()
 		next.reason, next.nextProbe = t.Cause, now.Add(b.openFor)
 		b.openings.Add(1)
 	case HalfOpen:
@@ -91,7 +148,15 @@ func (b *Breaker) changed(_ string, from, to gobreaker.State) {
 	default:
 		t.Cause = fmt.Sprintf("%d probes succeeded", b.cfg.Probes)
 	}
-	b.streak.Store(0)
+	m.streak.Store(0)
+	b.install(next, t)
+}
+
+// install makes next the state and notes the transition to it. The caller
+// holds turning, and has to deliver afterwards.
+func (b *Breaker) install(next *status, t Transition) {
+	b.count(next, t)
+	next.trouble = b.mirror.Load().troubleInto(next, t.Cause)
 	b.mirror.Store(next)
 	if j := b.journal.Load(); j != nil {
 		t = j.add(t)

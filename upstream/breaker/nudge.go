@@ -21,7 +21,7 @@ func (b *Breaker) nudge(ctx context.Context) {
 			return
 		case <-b.tripped:
 		}
-		for b.Tripped() && sleep(ctx, b.RetryAfter()+wait) {
+		for b.probing() && sleep(ctx, b.RetryAfter()+wait) {
 			if !b.unattended() {
 				continue
 			}

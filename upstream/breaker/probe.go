@@ -14,7 +14,7 @@ func (b *Breaker) probe(ctx context.Context) {
 			return
 		case <-b.tripped:
 		}
-		for b.Tripped() && ctx.Err() == nil {
+		for b.probing() && ctx.Err() == nil {
 			b.probeOnce(ctx)
 		}
 	}
@@ -30,10 +30,17 @@ func (b *Breaker) probeOnce(ctx context.Context) {
 			return
 		}
 	}
-	err := b.admit(ctx, b.cfg.Probe)
+	err := b.admit(ctx, b.cfg.Probe, runApart)
 	if err != nil && b.mirror.Load().state == HalfOpen {
 		sleep(ctx, b.openFor)
 	}
+}
+
+// probing reports whether probes decide what becomes of the breaker. It is
+// false while an operator has decided.
+func (b *Breaker) probing() bool {
+	s := b.mirror.Load().state
+	return s == Open || s == HalfOpen
 }
 
 // sleep waits for d and reports whether ctx is still alive.

@@ -26,9 +26,7 @@ func NewSet() *Set { return &Set{} }
 func (s *Set) Add(b *Breaker) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i, taken := slices.BinarySearchFunc(s.breakers, b.cfg.Name, func(o *Breaker, name string) int {
-		return cmp.Compare(o.cfg.Name, name)
-	})
+	i, taken := s.find(b.cfg.Name)
 	if taken {
 		return fmt.Errorf("breaker: two are named %q", b.cfg.Name)
 	}
@@ -61,6 +59,31 @@ func (s *Set) Snapshots() []Snapshot {
 // Transitions returns the last 500 changes of state, newest last.
 func (s *Set) Transitions() []Transition { return s.journal.list() }
 
+// Changed returns how many changes of state there have been so far.
+func (s *Set) Changed() uint64 {
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	return s.journal.last
+}
+
+// Breaker returns the breaker of the name, nil if there is none.
+func (s *Set) Breaker(name string) *Breaker {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, found := s.find(name)
+	if !found {
+		return nil
+	}
+	return s.breakers[i]
+}
+
+// find returns where the name is or would be. The caller holds mu.
+func (s *Set) find(name string) (int, bool) {
+	return slices.BinarySearchFunc(s.breakers, name, func(o *Breaker, name string) int {
+		return cmp.Compare(o.cfg.Name, name)
+	})
+}
+
 // Close closes all breakers.
 func (s *Set) Close() {
 	for _, b := range s.list() {
@@ -80,6 +103,7 @@ type journal struct {
 	mu   sync.Mutex
 	last uint64
 	ring []Transition // the one with ID n is at (n-1) % history
+	outs map[chan Transition]bool
 }
 
 func (j *journal) add(t Transition) Transition {
@@ -92,12 +116,18 @@ func (j *journal) add(t Transition) Transition {
 	} else {
 		j.ring[(t.ID-1)%history] = t
 	}
+	j.tell(t)
 	return t
 }
 
 func (j *journal) list() []Transition {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	return j.listed()
+}
+
+// listed is list for who holds mu.
+func (j *journal) listed() []Transition {
 	if len(j.ring) < history {
 		return slices.Clone(j.ring)
 	}

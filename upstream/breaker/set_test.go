@@ -84,13 +84,17 @@ func TestSnapshotJSON(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantFresh := `{"name":"crm-contacts","upstream":"http://crm.example","operation":"contacts","state":"closed",` +
-			`"since":"2000-01-01T00:00:00Z","reason":"","lastError":null,"nextProbeAt":null,` +
+			`"since":"2000-01-01T00:00:00Z","reason":"","trouble":null,"lastError":null,"trip":null,"forced":null,"nextProbeAt":null,"halfOpen":null,` +
 			`"counts":{"successes":0,"failures":0,"ignored":0,"consecutiveFailures":0},` +
+			`"window":{"seconds":0,"successes":0,"failures":0,"ignored":0,"rejected":0,"callsPerSecond":0,"failureRatio":0},` +
 			`"totals":{"successes":0,"failures":0,"ignored":0},"rejected":0,"openings":0,"inFlight":0}`
 		wantTripped := `{"name":"crm-contacts","upstream":"http://crm.example","operation":"contacts","state":"open",` +
 			`"since":"2000-01-01T00:00:00Z","reason":"5 failures in a row, last refused",` +
-			`"lastError":{"kind":"refused","at":"2000-01-01T00:00:00Z"},"nextProbeAt":"2000-01-01T00:00:05Z",` +
+			`"trouble":{"since":"2000-01-01T00:00:00Z","cause":"5 failures in a row, last refused"},"lastError":{"kind":"refused","at":"2000-01-01T00:00:00Z"},` +
+			`"trip":{"at":"2000-01-01T00:00:00Z","rule":"consecutive","successes":0,"failures":5,"consecutiveFailures":5,"kind":"refused"},` +
+			`"forced":null,"nextProbeAt":"2000-01-01T00:00:05Z","halfOpen":null,` +
 			`"counts":{"successes":0,"failures":0,"ignored":0,"consecutiveFailures":0},` +
+			`"window":{"seconds":0,"successes":0,"failures":5,"ignored":0,"rejected":0,"callsPerSecond":0,"failureRatio":1},` +
 			`"totals":{"successes":0,"failures":5,"ignored":0},"rejected":0,"openings":1,"inFlight":0}`
 		if diff := cmp.Diff(wantFresh, string(fresh)); diff != "" {
 			t.Errorf("closed (-want +got):\n%s", diff)

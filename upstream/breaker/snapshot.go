@@ -9,20 +9,41 @@ type Snapshot struct {
 	Operation   string     `json:"operation"`
 	State       State      `json:"state"`
 	Since       time.Time  `json:"since"`       // of the state; UTC
-	Reason      string     `json:"reason"`      // why it opened, with the counts; empty while closed
+	Reason      string     `json:"reason"`      // why it is not closed, with the counts; empty while closed
+	Trouble     *Trouble   `json:"trouble"`     // nil while closed
 	LastError   *LastError `json:"lastError"`   // the latest failure; nil when there was none
+	Trip        *Trip      `json:"trip"`        // why it opened the last time; nil while it never has
+	Forced      *Order     `json:"forced"`      // the order that holds; nil: none does
 	NextProbeAt *time.Time `json:"nextProbeAt"` // earliest; nil unless open
+	HalfOpen    *Places    `json:"halfOpen"`    // nil unless half-open
 	Counts      Counts     `json:"counts"`
+	Window      Recent     `json:"window"`
 	Totals      Totals     `json:"totals"`
 	Rejected    uint64     `json:"rejected"` // calls refused since the start
 	Openings    uint64     `json:"openings"` // times it opened since the start, failed probes included
 	InFlight    int        `json:"inFlight"` // calls that are out now
+
+	Changes  map[Change]uint64 `json:"-"` // of the state, since the start
+	KeptBack time.Duration     `json:"-"` // for how long calls were kept back since the start
+}
+
+// Trouble is when and why a breaker left the closed state. The history forgets
+// that, where probes have failed for long enough.
+type Trouble struct {
+	Since time.Time `json:"since"` // UTC
+	Cause string    `json:"cause"`
 }
 
 // LastError is the latest failure.
 type LastError struct {
 	Kind string    `json:"kind"`
 	At   time.Time `json:"at"` // UTC
+}
+
+// Places are the calls that a half-open breaker lets through.
+type Places struct {
+	Places int `json:"places"` // and successes that close it
+	Free   int `json:"free"`
 }
 
 // Counts are the outcomes that the breaker decides on: those of the window
@@ -55,16 +76,15 @@ func (b *Breaker) Snapshot() Snapshot {
 		State:     s.state,
 		Since:     stamp(s.since),
 		Reason:    s.reason,
-		Counts:    b.counts(s.state),
+		Window:    b.recent.read(),
 		Totals:    Totals{b.successes.Load(), b.failures.Load(), b.ignored.Load()},
 		Rejected:  b.rejected.Load(),
 		Openings:  b.openings.Load(),
 		InFlight:  int(b.inFlight.Load()),
 	}
-	if last := b.lastErr.Load(); last != nil {
-		copied := *last
-		snap.LastError = &copied
-	}
+	snap.Changes, snap.KeptBack = b.history()
+	snap.Counts, snap.HalfOpen = b.counts(s.state)
+	snap.LastError, snap.Trip, snap.Forced, snap.Trouble = cloned(b.lastErr.Load()), cloned(b.lastTrip.Load()), cloned(s.order), cloned(s.trouble)
 	if !s.nextProbe.IsZero() {
 		at := stamp(s.nextProbe)
 		snap.NextProbeAt = &at
@@ -74,17 +94,31 @@ func (b *Breaker) Snapshot() Snapshot {
 
 // counts reads the machine. Its window rolls only when it is used, so it is
 // asked for its state first; that moves an open breaker, but not a closed one.
-func (b *Breaker) counts(state State) Counts {
+func (b *Breaker) counts(state State) (counts Counts, halfOpen *Places) {
+	m := b.machine.Load()
 	if state == Closed {
-		_ = b.machine.State()
+		_ = m.State()
 	}
-	c := b.machine.Counts()
+	c := m.Counts()
+	if state == HalfOpen {
+		taken := int(c.Requests) - int(c.TotalExclusions)
+		halfOpen = &Places{Places: b.cfg.Probes, Free: max(b.cfg.Probes-taken, 0)}
+	}
 	return Counts{
 		Successes:           int(c.TotalSuccesses),
 		Failures:            int(c.TotalFailures),
 		Ignored:             int(c.TotalExclusions),
-		ConsecutiveFailures: int(b.streak.Load()),
+		ConsecutiveFailures: int(m.streak.Load()),
+	}, halfOpen
+}
+
+// cloned keeps what is handed out apart from what is kept.
+func cloned[T any](v *T) *T {
+	if v == nil {
+		return nil
 	}
+	c := *v
+	return &c
 }
 
 // stamp is t as the outside sees it.

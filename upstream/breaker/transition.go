@@ -14,6 +14,7 @@ type Transition struct {
 	To      State     `json:"to"`
 	At      time.Time `json:"at"` // UTC
 	Cause   string    `json:"cause"`
+	By      string    `json:"by"` // whose order it was; "": the breaker's own doing
 }
 
 // outbox holds transitions until it is safe to tell anybody: they are put in
@@ -55,13 +56,16 @@ func (b *Breaker) deliver() {
 func (b *Breaker) announce(t Transition) {
 	log := b.log.Debug // a probe, every few seconds for as long as the trouble lasts
 	switch {
-	case t.From == Closed:
+	case t.From == Closed || t.By != "":
 		log = b.log.Warn
 	case t.To == Closed:
 		log = b.log.Info
 	}
-	log("breaker changed state",
-		"breaker", t.Breaker, "from", string(t.From), "to", string(t.To), "cause", t.Cause)
+	attrs := []any{"breaker", t.Breaker, "from", string(t.From), "to", string(t.To), "cause", t.Cause}
+	if t.By != "" {
+		attrs = append(attrs, "by", t.By)
+	}
+	log("breaker changed state", attrs...)
 	if b.cfg.OnTransition == nil {
 		return
 	}

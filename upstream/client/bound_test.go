@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"sync"
@@ -63,6 +64,29 @@ func drips(c net.Conn) {
 	}
 }
 
+// dripsCompressed is drips with a body that is to be decompressed.
+func dripsCompressed(c net.Conn) {
+	_, err := c.Read(make([]byte, 4096))
+	if err != nil {
+		return
+	}
+	go silent(c)
+	_, err = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 100000\r\n\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"))
+	for err == nil {
+		_, err = c.Write([]byte("\x00\x00\x00\xff\xff")) // an empty block
+		time.Sleep(time.Second)
+	}
+}
+
+// stops answers with half a header.
+func stops(c net.Conn) {
+	if _, err := c.Read(make([]byte, 4096)); err != nil {
+		return
+	}
+	_, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Le"))
+	silent(c)
+}
+
 // Whatever keeps an answer back, no call takes longer than its deadline, the
 // waiting for a place included; the breaker opens, and then nothing waits.
 func TestNothingOutlastsTheDeadline(t *testing.T) {
@@ -80,48 +104,63 @@ func TestNothingOutlastsTheDeadline(t *testing.T) {
 		{"names are not resolved", lost.DialContext},
 		{"answers do not come", piped(silent)},
 		{"answers drip", piped(drips)},
+		{"answers drip, compressed", piped(dripsCompressed)},
+		{"answers stop", piped(stops)},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				own := NewTransport(8, deadline, nil)
-				own.DialContext = tt.dial
-				set := breaker.NewSet()
-				h := faked(t, own.RoundTrip, func(c *HostConfig) {
-					c.Deadline, c.InFlight, c.Breakers = deadline, 8, set
-				})
-				c := h.ClientWithShare(token, 8)
-				var wg sync.WaitGroup
-				for range 40 { // more than there are places
-					wg.Go(func() {
-						start := time.Now()
-						err := c.Get(context.Background(), contact)
-						if took := time.Since(start); took > deadline+deadline/2+margin {
-							t.Errorf("took %v: %v", took, err)
-						}
-					})
-				}
-				wg.Wait()
-				wantTripped(t, h, true)
-				start := time.Now()
-				wantKind(t, c.Get(t.Context(), contact), upstream.BreakerOpen)
-				if took := time.Since(start); took != 0 {
-					t.Errorf("a refusal took %v", took)
-				}
-				one := faked(t, own.RoundTrip, func(c *HostConfig) { c.Deadline = deadline }).Client(token)
-				start = time.Now()
-				if err := one.Get(t.Context(), contact); upstream.KindOf(err) != upstream.Timeout && upstream.KindOf(err) != upstream.Refused {
-					t.Errorf("failed with %v", err)
-				}
-				if took := time.Since(start); took > deadline+margin {
-					t.Errorf("one call took %v", took)
-				}
-				own.CloseIdleConnections()
-				h.Close()
-				time.Sleep(time.Minute)
+		for _, heeds := range []bool{false, true} { // whether the client knows what the transport is
+			t.Run(fmt.Sprint(tt.name, ", heeds=", heeds), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { outlast(t, tt.dial, heeds) })
 			})
+		}
+	}
+}
+
+func outlast(t *testing.T, dial func(context.Context, string, string) (net.Conn, error), heeds bool) {
+	own := NewTransport(8, deadline, nil)
+	own.DialContext = dial
+	set := breaker.NewSet()
+	host := func(change func(*HostConfig)) *Host {
+		return newHost(t, "http://crm.test", func(c *HostConfig) {
+			if c.Transport, c.Deadline = own, deadline; !heeds {
+				c.Transport = roundTripper(own.RoundTrip)
+			}
+			change(c)
 		})
 	}
+	h := host(func(c *HostConfig) { c.InFlight, c.Breakers = 8, set })
+	if got := h.way.Load().heeds(); got != heeds {
+		t.Errorf("heeds() = %t", got)
+	}
+	c := h.ClientWithShare(token, 8)
+	var wg sync.WaitGroup
+	for range 40 { // more than there are places
+		wg.Go(func() {
+			start := time.Now()
+			err := c.Get(context.Background(), contact)
+			if took := time.Since(start); took > deadline+deadline/2+margin {
+				t.Errorf("took %v: %v", took, err)
+			}
+		})
+	}
+	wg.Wait()
+	wantTripped(t, h, true)
+	start := time.Now()
+	wantKind(t, c.Get(t.Context(), contact), upstream.BreakerOpen)
+	if took := time.Since(start); took != 0 {
+		t.Errorf("a refusal took %v", took)
+	}
+	one := host(func(*HostConfig) {}).Client(token)
+	start = time.Now()
+	if err := one.Get(t.Context(), contact); upstream.KindOf(err) != upstream.Timeout && upstream.KindOf(err) != upstream.Refused {
+		t.Errorf("failed with %v", err)
+	}
+	if took := time.Since(start); took > deadline+margin {
+		t.Errorf("one call took %v", took)
+	}
+	own.CloseIdleConnections()
+	h.Close()
+	time.Sleep(time.Minute)
 }
 
 // A source that takes just less than its deadline opens the breaker within half

@@ -2,21 +2,25 @@ package client
 
 import (
 	"context"
+	"maps"
+	"net/http"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/weft-gateway/weft/upstream"
+	"github.com/weft-gateway/weft/upstream/breaker"
 )
 
 // Client is one tenant's access to a [Host]. Its methods may be called
 // concurrently.
 type Client struct {
 	host   *Host
-	auth   *string // the Authorization header; behind a pointer, so that no %v prints it
+	access access
+	header func() http.Header // of all requests, with a token that does not end; behind a function, so that no %s shows it
 	line   line
 	gate   gate
+	hold   hold
 	closed atomic.Bool
 }
 
@@ -27,21 +31,28 @@ func (h *Host) Client(token string) *Client { return h.ClientWithShare(token, 0)
 // ClientWithShare is Client with at most share calls at once; 0: half of the
 // host's, and at least one.
 func (h *Host) ClientWithShare(token string, share int) *Client {
+	return h.ClientWith(Access{Token: token}, share)
+}
+
+// ClientWith is ClientWithShare for any way to be let in.
+func (h *Host) ClientWith(a Access, share int) *Client {
 	if share <= 0 {
 		share = max(h.places.most()/2, 1)
 	}
-	c := &Client{host: h, line: line{share: share}}
-	if token != "" {
-		auth := "Bearer " + token
-		c.auth = &auth
+	c := &Client{host: h, access: newAccess(a), line: line{share: share}}
+	header := http.Header{"Accept": {"application/json"}, "User-Agent": {h.cfg.UserAgent}}
+	maps.Copy(header, h.cfg.Manners.Header)
+	if c.access.value != nil {
+		header[c.access.field] = []string{*c.access.value}
 	}
+	c.header = func() http.Header { return header }
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.clients = append(h.clients, c)
 	return c
 }
 
-// Call is one GET.
+// Call is one read: a GET, or a POST for what an address has no room for.
 type Call struct {
 	Op upstream.Op
 
@@ -49,6 +60,13 @@ type Call struct {
 	// whatever it holds; "", "." and ".." cannot, and are not found.
 	Path  []string
 	Query url.Values
+
+	Post     []byte // what a POST sends; nil: a GET
+	PostType string // its media type; "": application/json
+
+	// Once is for a call that changes something: it is never made again, be it
+	// as a second try or as a probe.
+	Once bool
 
 	// Decode reads the answer. An error that is an [upstream.Kind] or an
 	// [*upstream.Error] keeps its kind, any other is a bad response; its text
@@ -61,17 +79,22 @@ type Call struct {
 // Get makes a call. The error is nil or an [*upstream.Error].
 func (c *Client) Get(ctx context.Context, call Call) error {
 	start, outcome := time.Now(), "ok"
-	err := c.get(ctx, call)
+	var t traced
+	if trace := c.host.cfg.Trace; trace != nil {
+		ctx, t = tracing(ctx, trace, call.Op)
+	}
+	err := c.get(ctx, call, t.tries)
 	if err != nil {
 		failure := explain(err)
 		failure.Source, failure.Op = c.host.cfg.Name, call.Op
 		err, outcome = failure, string(failure.Kind)
 	}
 	c.host.cfg.Observe(call.Op, outcome, time.Since(start))
+	t.over(err)
 	return err
 }
 
-func (c *Client) get(ctx context.Context, call Call) error {
+func (c *Client) get(ctx context.Context, call Call, tries *atomic.Int32) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -83,28 +106,54 @@ func (c *Client) get(ctx context.Context, call Call) error {
 	if !ok {
 		return upstream.NotFound
 	}
-	if c.auth != nil && strings.ContainsFunc(*c.auth, control) {
-		return failure(upstream.Denied, "the token holds a control character")
+	if wait := c.Held(); wait > 0 {
+		return &upstream.Error{Kind: upstream.BreakerOpen, RetryAfter: min(wait, holdRetry)}
 	}
 	if wait := c.gate.wait(); wait > 0 {
 		return &upstream.Error{Kind: upstream.RateLimited, RetryAfter: wait}
 	}
+	pass, err := c.pass(ctx, "")
+	if err != nil {
+		return err
+	}
+	err = c.make(ctx, guard, errand{call: call, target: target, pass: pass, tries: tries})
+	if c.access.tokens == nil || !unauthorized(err) {
+		return err
+	}
+	// The token has ended before its time: once more, with another.
+	if pass, err = c.pass(ctx, pass.token); err != nil {
+		return err
+	}
+	return c.make(ctx, guard, errand{call: call, target: target, pass: pass, tries: tries})
+}
+
+// make makes a call when there is a place for it.
+func (c *Client) make(ctx context.Context, guard *breaker.Breaker, e errand) error {
 	// Half a deadline for a place: who waited longer would have no time left
 	// for the call, and make it for nothing.
 	if err := c.host.places.take(ctx, &c.line, c.host.way.Load().deadline/2); err != nil {
 		return err
 	}
 	defer c.host.places.give(&c.line)
-	err := guard.Do(ctx, func(ctx context.Context) error { return c.try(ctx, guard, target, call.Decode) })
-	c.host.past[call.Op].note(c, call, err)
+	way, do := c.host.way.Load(), guard.Do
+	if way.heeds() {
+		do = guard.DoInPlace
+	}
+	err := do(ctx, func(ctx context.Context) error { return c.try(ctx, guard, way, e) })
+	if !e.call.Once {
+		c.host.past[e.call.Op].note(c, e.call, err)
+	}
 	return err
 }
 
-// Tripped is [Host.Tripped].
-func (c *Client) Tripped(op upstream.Op) (bool, time.Duration) { return c.host.Tripped(op) }
+// Tripped is [Host.Tripped], but that calls are also kept back by an order.
+func (c *Client) Tripped(op upstream.Op) (bool, time.Duration) {
+	if wait := c.Held(); wait > 0 {
+		return true, min(wait, holdRetry)
+	}
+	return c.host.Tripped(op)
+}
 
 // Limited returns how long the tenant's quota keeps its calls back; 0: not at
 // all. Asking changes nothing.
 func (c *Client) Limited() time.Duration { return c.gate.wait() }
-
-func control(r rune) bool { return r < ' ' || r == 0x7f }

@@ -7,10 +7,12 @@ import (
 )
 
 // A gate is closed for at least minShut and at most maxShut, whatever the
-// service asks for.
+// service asks for; for at most maxSpent where its connector knows that a quota
+// of a longer time is spent.
 const (
-	minShut = time.Second
-	maxShut = time.Minute
+	minShut  = time.Second
+	maxShut  = time.Minute
+	maxSpent = time.Hour
 )
 
 // gate keeps a tenant's calls back while its quota is used up: after a 429, or
@@ -30,20 +32,32 @@ func (g *gate) wait() time.Duration {
 	return max(time.Until(g.until), 0)
 }
 
-// refused closes the gate for what a 429 asks for, and returns that.
-func (g *gate) refused(h http.Header) time.Duration {
+// refused closes the gate for what a refusal asks for, else for wait, else for
+// what the header says, and returns that.
+func (g *gate) refused(h http.Header, wait time.Duration) time.Duration {
 	d := retryAfter(h.Get("Retry-After"))
-	if reset, ok := exhausted(h); ok && h.Get("Retry-After") == "" {
-		d = reset
+	if h.Get("Retry-After") == "" {
+		if wait > 0 {
+			d = min(max(wait, minShut), maxSpent)
+		} else if reset, ok := exhausted(h); ok {
+			d = reset
+		}
 	}
 	g.shut(d)
 	return d
 }
 
 // heed closes the gate if an answer says that the next call would be refused.
-func (g *gate) heed(h http.Header) {
+// spent, if not nil, reads the vendor's own way to say so.
+func (g *gate) heed(h http.Header, spent func(http.Header) (time.Duration, bool)) {
 	if d, ok := exhausted(h); ok {
 		g.shut(d)
+	}
+	if spent == nil {
+		return
+	}
+	if d, ok := spent(h); ok {
+		g.shut(min(max(d, minShut), maxSpent))
 	}
 }
 

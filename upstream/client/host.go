@@ -50,6 +50,18 @@ type HostConfig struct {
 	// nil: nobody is.
 	Observe func(op upstream.Op, outcome string, took time.Duration)
 
+	// Trace is told of each call as it begins. It returns the context to make it
+	// in, and what is told how often it was made and how it ended, or nil. nil:
+	// nobody is told.
+	Trace func(ctx context.Context, op upstream.Op) (along context.Context, end func(tries int, err error))
+
+	// Propagate adds to the header of each request what the source is to know
+	// of the trace that it is part of. nil: nothing.
+	Propagate func(ctx context.Context, header http.Header)
+
+	// Manners are the vendor's own ways to speak of quotas and refusals.
+	Manners Manners
+
 	// NoRetry leaves out the second try of a call that failed in passing.
 	NoRetry bool
 
@@ -66,6 +78,8 @@ type Host struct {
 	past     map[upstream.Op]*past // what the breakers are probed with
 	places   places
 	budget   budget
+	buffers  buffers
+	hold     hold
 
 	mu      sync.Mutex
 	clients []*Client // guarded by mu

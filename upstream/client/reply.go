@@ -12,14 +12,17 @@ import (
 type Reply struct {
 	Status int
 	Header http.Header
-	Body   []byte // at most HostConfig.MaxBody
+	Body   []byte // at most HostConfig.MaxBody; good until Decode returns, and not to be kept
 }
 
 // Err returns the kind of failure that the status means, and nil for 2xx. A
 // 404 or 410 is a statement of the service only if it is a JSON object with a
 // member "error"; anything else comes from something in between, or from a
 // wrong address.
-func (r Reply) Err() error {
+func (r Reply) Err() error { return r.ErrIf("error") }
+
+// ErrIf is Err for a service whose errors have another member than "error".
+func (r Reply) ErrIf(member string) error {
 	kind := kindOf(r.Status)
 	switch {
 	case kind != "":
@@ -30,7 +33,7 @@ func (r Reply) Err() error {
 		return upstream.UpstreamError
 	}
 	var body map[string]json.RawMessage
-	if json.Unmarshal(r.Body, &body) == nil && len(body["error"]) > 0 {
+	if json.Unmarshal(r.Body, &body) == nil && len(body[member]) > 0 {
 		return upstream.NotFound
 	}
 	return upstream.BadResponse

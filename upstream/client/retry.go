@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -20,18 +19,18 @@ import (
 // then. Both are one call to the breaker, within one deadline and one place: a
 // source that fails each first time is not well, and one that answers a second
 // time has answered.
-func (c *Client) try(ctx context.Context, guard *breaker.Breaker, target *url.URL, decode func(Reply) error) error {
+func (c *Client) try(ctx context.Context, guard *breaker.Breaker, way *way, e errand) error {
 	c.host.budget.deposit()
 	begun := time.Now()
-	passing, err := c.fetch(ctx, target, decode)
-	if !passing || c.host.way.Load().noRetry || guard.Tripped() || c.gate.wait() > 0 {
+	passing, err := c.fetch(ctx, way, e)
+	if !passing || e.call.Once || way.noRetry || guard.Tripped() || c.gate.wait() > 0 {
 		return err
 	}
 	end, _ := ctx.Deadline()
 	if time.Until(end) < time.Since(begun) || !c.host.budget.withdraw(guard.FailuresInARow()) || !pause(ctx) {
 		return err
 	}
-	_, err = c.fetch(ctx, target, decode)
+	_, err = c.fetch(ctx, way, e)
 	return err
 }
 

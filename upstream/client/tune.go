@@ -52,6 +52,15 @@ type way struct {
 	retired   atomic.Bool
 }
 
+// heeds reports whether a call is known to be over soon after its context has
+// ended: net/http gives up the connection, in whatever it is reading or writing,
+// and decoding is a matter of bytes that are here. Of any other transport
+// nothing is known.
+func (w *way) heeds() bool {
+	_, ok := w.transport.(*http.Transport)
+	return ok
+}
+
 // retire closes the connections that are idle, or become so.
 func (w *way) retire() {
 	w.retired.Store(true)

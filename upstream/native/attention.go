@@ -8,20 +8,20 @@ import (
 
 // attentionItem is an attention item as the store has it.
 type attentionItem struct {
-	ID             *string        `json:"id"`
-	TenantID       *string        `json:"tenantId"`
-	ConversationID *string        `json:"conversationId"`
-	Type           *string        `json:"type"`
-	Reason         *string        `json:"reason"`
-	Status         *string        `json:"status"`
-	CreatedAt      *upstream.Time `json:"createdAt"`
-	ResolvedAt     *upstream.Time `json:"resolvedAt"`
+	ID             *string
+	TenantID       *string
+	ConversationID *string
+	Type           *string
+	Reason         *string
+	Status         *string
+	CreatedAt      *upstream.Time
+	ResolvedAt     *upstream.Time
 }
 
 // attentionItems decodes the items of the conversation id. Those of another
 // tenant are left out and counted; one of another conversation is a wrong answer.
 func (s *Store) attentionItems(id string, body []byte) ([]upstream.AttentionItem, error) {
-	list, err := data[attentionItem](body)
+	list, err := data(body, (*attentionItem).read)
 	if err != nil {
 		return nil, err
 	}

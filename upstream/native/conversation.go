@@ -7,7 +7,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/weft-gateway/weft/upstream"
-	"github.com/weft-gateway/weft/upstream/client"
 )
 
 // errForeign is a record of another tenant. It never leaves the package.
@@ -20,41 +19,40 @@ var statuses = []upstream.Status{
 
 // conversation is the store's record: what it requires, and what may be null or absent.
 type conversation struct {
-	ID           *string          `json:"id"`
-	TenantID     *string          `json:"tenantId"`
-	WorkspaceID  *string          `json:"workspaceId"`
-	ChannelID    *string          `json:"channelId"`
-	Status       *upstream.Status `json:"status"`
-	MessageCount *int             `json:"messageCount"`
-	CreatedAt    *upstream.Time   `json:"createdAt"`
-	UpdatedAt    *upstream.Time   `json:"updatedAt"`
+	ID           *string
+	TenantID     *string
+	WorkspaceID  *string
+	ChannelID    *string
+	Status       *string
+	MessageCount *int
+	CreatedAt    *upstream.Time
+	UpdatedAt    *upstream.Time
 
-	ContactID     *string        `json:"contactId"`
-	AccountID     *string        `json:"accountId"`
-	Summary       *string        `json:"summary"`
-	Subject       *string        `json:"subject"`
-	Outcome       *string        `json:"outcome"`
-	LastMessageAt *upstream.Time `json:"lastMessageAt"`
+	ContactID     *string
+	AccountID     *string
+	Summary       *string
+	Subject       *string
+	Outcome       *string
+	LastMessageAt *upstream.Time
 
-	Type               *string         `json:"type"`
-	AIEnabled          *bool           `json:"aiEnabled"`
-	ExternalIdentifier *string         `json:"externalIdentifier"`
-	Variables          json.RawMessage `json:"variables"`
-	Assistant          *assistant      `json:"assistant"`
-	WhatsappSender     *upstream.Party `json:"whatsappSender"`
-	Customer           *upstream.Party `json:"customer"`
-	TotalCost          *float64        `json:"totalCost"`
+	Type               *string
+	AIEnabled          *bool
+	ExternalIdentifier *string
+	Variables          json.RawMessage
+	Assistant          *assistant
+	WhatsappSender     *upstream.Party
+	Customer           *upstream.Party
+	TotalCost          *float64
 }
 
-type assistant struct {
-	ID   *string `json:"id"`
-	Name *string `json:"name"`
-}
+type assistant struct{ ID, Name *string }
 
 // conversation decodes the record that was asked for by id.
 func (s *Store) conversation(id string, body []byte) (upstream.Conversation, error) {
 	var r conversation
-	if err := client.Decode(body, &r); err != nil {
+	scan := upstream.NewScanner(body)
+	r.read(scan)
+	if err := scan.End(); err != nil {
 		return upstream.Conversation{}, err
 	}
 	c, err := s.record(&r)
@@ -69,24 +67,17 @@ func (s *Store) conversation(id string, body []byte) (upstream.Conversation, err
 
 // page decodes a list. Rows of another tenant are left out.
 func (s *Store) page(body []byte, cursor string) (upstream.Page, error) {
-	var list struct {
-		Data       *[]conversation `json:"data"`
-		NextCursor *string         `json:"nextCursor"`
-		PrevCursor *string         `json:"prevCursor"`
-	}
-	if err := client.Decode(body, &list); err != nil {
+	list, next, prev, err := rows(body)
+	if err != nil {
 		return upstream.Page{}, err
 	}
-	if list.Data == nil {
-		return upstream.Page{}, errors.New("a list without data")
-	}
-	p := upstream.Page{Next: orEmpty(list.NextCursor), Prev: orEmpty(list.PrevCursor)}
+	p := upstream.Page{Next: orEmpty(next), Prev: orEmpty(prev)}
 	if cursor != "" && p.Next == cursor {
 		return upstream.Page{}, errors.New("a list that does not follow its cursor")
 	}
-	p.Rows = make([]upstream.Conversation, 0, len(*list.Data))
-	for i := range *list.Data {
-		c, err := s.record(&(*list.Data)[i])
+	p.Rows = make([]upstream.Conversation, 0, len(list))
+	for i := range list {
+		c, err := s.record(&list[i])
 		switch {
 		case errors.Is(err, errForeign):
 			continue
@@ -114,7 +105,7 @@ func (s *Store) record(r *conversation) (upstream.Conversation, error) {
 		return upstream.Conversation{}, errors.New("a conversation without workspaceId or channelId")
 	case tooLong(r.ContactID) || tooLong(r.AccountID):
 		return upstream.Conversation{}, errors.New("a conversation whose contactId or accountId is too long")
-	case r.Status == nil || !slices.Contains(statuses, *r.Status):
+	case r.Status == nil || !slices.Contains(statuses, upstream.Status(*r.Status)):
 		return upstream.Conversation{}, errors.New("a conversation of unknown status")
 	case r.MessageCount == nil || *r.MessageCount < 0 || *r.MessageCount > 1<<53-1: // what JSON readers hold exactly
 		return upstream.Conversation{}, errors.New("a conversation without messageCount")
@@ -126,7 +117,7 @@ func (s *Store) record(r *conversation) (upstream.Conversation, error) {
 	c := upstream.Conversation{
 		ID: *r.ID, TenantID: s.tenant, WorkspaceID: *r.WorkspaceID, ChannelID: *r.ChannelID,
 		ContactID: orNil(r.ContactID), AccountID: orNil(r.AccountID),
-		Status: *r.Status, Summary: r.Summary, Subject: r.Subject, Outcome: r.Outcome,
+		Status: upstream.Status(*r.Status), Summary: r.Summary, Subject: r.Subject, Outcome: r.Outcome,
 		MessageCount: *r.MessageCount, LastMessageAt: r.LastMessageAt,
 		CreatedAt: *r.CreatedAt, UpdatedAt: *r.UpdatedAt,
 		Type: r.Type, AIEnabled: r.AIEnabled, ExternalIdentifier: orNil(r.ExternalIdentifier),

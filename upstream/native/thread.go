@@ -1,29 +1,21 @@
 package native
 
 import (
-	"encoding/json"
 	"errors"
 
 	"github.com/weft-gateway/weft/upstream"
-	"github.com/weft-gateway/weft/upstream/client"
 )
 
 // message is a message as the store has it.
 type message struct {
-	ID            *string         `json:"id"`
-	Role          *string         `json:"role"`
-	Content       *string         `json:"content"`
-	CreatedAt     *upstream.Time  `json:"createdAt"`
-	FunctionCalls []*functionCall `json:"functionCalls"`
+	ID            *string
+	Role          *string
+	Content       *string
+	CreatedAt     *upstream.Time
+	FunctionCalls []*upstream.FunctionCall // nil for null
 
-	TenantID       *string `json:"tenantId"`       // may be absent
-	ConversationID *string `json:"conversationId"` // may be absent
-}
-
-type functionCall struct {
-	Name      string          `json:"name"`
-	Arguments json.RawMessage `json:"arguments"`
-	Result    json.RawMessage `json:"result"`
+	TenantID       *string // may be absent
+	ConversationID *string // may be absent
 }
 
 // thread decodes the messages. They need not say whose they are, since they are
@@ -31,7 +23,7 @@ type functionCall struct {
 // another tenant's spoils the thread: what is left would be no conversation.
 // The link keys are in the conversation, so there are no hints.
 func (s *Store) thread(id string, body []byte) (upstream.Thread, error) {
-	list, err := data[message](body)
+	list, err := data(body, (*message).read)
 	if err != nil {
 		return upstream.Thread{}, err
 	}
@@ -67,37 +59,7 @@ func (m *message) message() (upstream.Message, error) {
 		if f == nil {
 			return upstream.Message{}, errors.New("a function call that is null")
 		}
-		arguments, err := value(f.Arguments)
-		if err != nil {
-			return upstream.Message{}, err
-		}
-		result, err := value(f.Result)
-		if err != nil {
-			return upstream.Message{}, err
-		}
-		out.FunctionCalls = append(out.FunctionCalls, upstream.FunctionCall{Name: f.Name, Arguments: arguments, Result: result})
+		out.FunctionCalls = append(out.FunctionCalls, *f)
 	}
 	return out, nil
-}
-
-// value returns free JSON in compact form, null for nothing.
-func value(raw json.RawMessage) (json.RawMessage, error) {
-	if raw == nil {
-		return json.RawMessage("null"), nil
-	}
-	return upstream.Compact(raw)
-}
-
-// data decodes a list that has no pages.
-func data[T any](body []byte) ([]T, error) {
-	var list struct {
-		Data *[]T `json:"data"`
-	}
-	if err := client.Decode(body, &list); err != nil {
-		return nil, err
-	}
-	if list.Data == nil {
-		return nil, errors.New("a list without data")
-	}
-	return *list.Data, nil
 }

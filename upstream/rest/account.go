@@ -7,7 +7,8 @@ var accountFields = []string{
 	"id", "tenantId", "name", "resolutionStatus", "externalRef", "emailDomain", "vatNumber",
 	"vatValid", "country", "phone", "website", "companyType", "createdAt", "updatedAt",
 	"description", "industry", "employees", "annualRevenue", "parentId", "ownerId", "ownerName",
-	"lifecycleStage", "tags", "lastActivityAt", "archived", "url",
+	"lifecycleStage", "tags", "lastActivityAt", "domain", "archived", "url",
+	"address", "address.street", "address.city", "address.state", "address.postalCode", "address.country", "address.formatted",
 }
 
 // account reads an account.
@@ -27,6 +28,7 @@ func account(f *fields) (upstream.Account, error) {
 		CompanyType:      f.text("companyType"),
 		CreatedAt:        f.time("createdAt"),
 		UpdatedAt:        f.time("updatedAt"),
+		Domain:           f.text("domain"),
 		Description:      f.text("description"),
 		Industry:         f.text("industry"),
 		Employees:        f.count("employees"),
@@ -37,8 +39,10 @@ func account(f *fields) (upstream.Account, error) {
 		LifecycleStage:   f.text("lifecycleStage"),
 		Tags:             f.tags("tags"),
 		LastActivityAt:   f.time("lastActivityAt"),
+		Address:          f.address("address"),
 		Archived:         field[bool](f, "archived"),
 		URL:              f.link("url"),
+		Custom:           f.custom(),
 	}
 	return a, f.err
 }

@@ -2,7 +2,6 @@ package rest
 
 import (
 	"encoding/json"
-	"strings"
 
 	"github.com/weft-gateway/weft/upstream"
 )
@@ -12,7 +11,8 @@ var contactFields = []string{
 	"id", "tenantId", "accountId", "externalRef", "resolutionStatus", "firstName", "lastName",
 	"email", "phone", "companyName", "createdAt", "updatedAt", "name", "title", "department",
 	"emails", "phones", "ownerId", "ownerName", "lifecycleStage", "tags", "timezone", "language",
-	"lastActivityAt", "archived", "url",
+	"lastActivityAt", "accountIds", "archived", "url",
+	"address", "address.street", "address.city", "address.state", "address.postalCode", "address.country", "address.formatted",
 }
 
 // contact reads a contact.
@@ -42,8 +42,11 @@ func contact(f *fields) (upstream.Contact, error) {
 		Timezone:         f.text("timezone"),
 		Language:         f.text("language"),
 		LastActivityAt:   f.time("lastActivityAt"),
+		AccountIDs:       f.ids("accountIds"),
+		Address:          f.address("address"),
 		Archived:         field[bool](f, "archived"),
 		URL:              f.link("url"),
+		Custom:           f.custom(),
 	}
 	return c, f.err
 }
@@ -95,30 +98,7 @@ func (f *fields) phones(name string) []upstream.PhoneNumber {
 		if e.Raw == nil {
 			e.Raw = &e.Value
 		}
-		out = append(out, upstream.PhoneNumber{Value: e164(e.Value), Raw: e.Raw, Type: e.Type, Primary: e.Primary})
+		out = append(out, upstream.PhoneNumber{Value: upstream.E164(e.Value), Raw: e.Raw, Type: e.Type, Primary: e.Primary})
 	}
 	return out
-}
-
-// e164 returns a number that says its country, as "+45 31 23 45 67", without
-// its spacing. Any other stays as it is: guessing a country is not for here,
-// nor is an inner prefix, as in "+44 (0)20".
-func e164(s string) string {
-	digits := digitsOf(s)
-	spacing := strings.Trim(s, "+0123456789 -./()\u00a0") == ""
-	if !strings.HasPrefix(s, "+") || strings.Contains(s, "(0)") || !spacing ||
-		strings.Count(s, "+") > 1 || len(digits) < 7 || len(digits) > 15 {
-		return s
-	}
-	return "+" + digits
-}
-
-// digitsOf returns the digits of s.
-func digitsOf(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < '0' || r > '9' {
-			return -1
-		}
-		return r
-	}, s)
 }

@@ -16,30 +16,75 @@ import (
 // A date that is not RFC 3339 is nil: no date of a record is required, and a
 // contact is worth more than its date.
 type fields struct {
-	object map[string]json.RawMessage
+	object object
 	names  map[string][]string
+	extra  map[string][]string // the custom fields
 	tenant string
 	err    error
+	scan   *upstream.Scanner // of one field after the other
 }
 
 // raw returns the JSON of a field, nil for null and absence. Names are compared
 // exactly, case included.
 func (f *fields) raw(name string) json.RawMessage {
-	way := f.names[name]
-	raw := dig(f.object[way[0]], way[1:])
+	raw := f.at(f.names[name])
 	if string(raw) == "null" {
 		return nil
 	}
 	return raw
 }
 
-// member returns a member of a JSON object, nil for anything else.
-func member(raw json.RawMessage, name string) json.RawMessage {
-	var object map[string]json.RawMessage
-	if len(raw) == 0 || raw[0] != '{' || json.Unmarshal(raw, &object) != nil {
+// at returns the JSON that a way leads to, nil where it does not lead on.
+func (f *fields) at(way []string) json.RawMessage {
+	return dig(f.object.member(way[0]), way[1:])
+}
+
+// custom reads the fields that the configuration lets pass.
+func (f *fields) custom() upstream.Custom { return upstream.ReadCustom(f.extra, f.at) }
+
+// object is a JSON object, in its own order. A map would cost more to make than
+// all look-ups in it.
+type object []member
+
+type member struct {
+	name string
+	raw  json.RawMessage // as it stands in the body
+}
+
+// readObject reads a JSON object; nil for anything else.
+func readObject(raw json.RawMessage) object {
+	return readObjectLike(upstream.NewScanner(nil), raw, nil)
+}
+
+// readObjectLike reads with s an object that is likely to have the names of
+// another one.
+func readObjectLike(s *upstream.Scanner, raw json.RawMessage, like object) object {
+	if len(raw) == 0 || raw[0] != '{' {
 		return nil
 	}
-	return object[name]
+	o := make(object, 0, max(len(like), 24))
+	s.Reset(raw)
+	s.Each(func(name []byte) {
+		if i := len(o); i < len(like) && like[i].name == string(name) {
+			o = append(o, member{like[i].name, s.Raw()})
+			return
+		}
+		o = append(o, member{string(name), s.Raw()})
+	})
+	if s.End() != nil {
+		return nil
+	}
+	return o
+}
+
+// member returns a member, nil where there is none: of two the later.
+func (o object) member(name string) json.RawMessage {
+	for i := len(o) - 1; i >= 0; i-- {
+		if o[i].name == name {
+			return o[i].raw
+		}
+	}
+	return nil
 }
 
 func (f *fields) wrong(name string) {
@@ -63,23 +108,43 @@ func field[T any](f *fields, name string) *T {
 }
 
 func (f *fields) text(name string) *string {
-	if s := field[string](f, name); s != nil && *s != "" {
-		return s
-	}
-	return nil
-}
-
-// ref reads a reference. A number keeps its digits, however many.
-func (f *fields) ref(name string) *string {
 	raw := f.raw(name)
-	if raw == nil || raw[0] == '"' {
-		return f.text(name)
+	if raw == nil {
+		return nil
 	}
-	if digits := strings.TrimPrefix(string(raw), "-"); strings.Trim(digits, "0123456789") != "" {
+	f.scan.Reset(raw)
+	s := f.scan.Text()
+	if f.scan.End() != nil {
 		f.wrong(name)
 		return nil
 	}
-	s := string(raw)
+	if *s == "" {
+		return nil
+	}
+	return s
+}
+
+// reference reads a reference. A number keeps its digits, however many.
+func reference(raw json.RawMessage) (s string, ok bool) {
+	if raw[0] == '"' {
+		return s, json.Unmarshal(raw, &s) == nil
+	}
+	digits := strings.TrimPrefix(string(raw), "-")
+	return string(raw), strings.Trim(digits, "0123456789") == ""
+}
+
+func (f *fields) ref(name string) *string {
+	raw := f.raw(name)
+	if raw == nil {
+		return nil
+	}
+	s, ok := reference(raw)
+	if !ok {
+		f.wrong(name)
+	}
+	if !ok || s == "" {
+		return nil
+	}
 	return &s
 }
 
@@ -90,6 +155,25 @@ func (f *fields) id(name string) *string {
 		f.wrong(name)
 	}
 	return id
+}
+
+// ids reads a list of ids.
+func (f *fields) ids(name string) (out []string) {
+	list := field[[]json.RawMessage](f, name)
+	if list == nil {
+		return nil
+	}
+	for _, raw := range *list {
+		id, ok := reference(raw)
+		switch {
+		case string(raw) == "null" || ok && id == "":
+		case !ok || utf8.RuneCountInString(id) > maxID:
+			f.wrong(name)
+		default:
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 // key reads the record's own id, without which there is no record.
@@ -151,7 +235,7 @@ func (f *fields) link(name string) *string {
 func (f *fields) phone(name string) *string {
 	s := f.text(name)
 	if s != nil {
-		*s = e164(*s)
+		*s = upstream.E164(*s)
 	}
 	return s
 }

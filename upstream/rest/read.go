@@ -16,7 +16,6 @@ import (
 
 const (
 	maxID    = 64   // characters of an id
-	maxValue = 256  // characters of a value that is searched by
 	maxQuery = 6000 // bytes of a list in a query, as it is sent; common servers take 8 KiB with the rest
 )
 
@@ -61,16 +60,17 @@ func (c *collection[T]) one(ctx context.Context, crm *CRM, id string, wanted fun
 		if err := r.Err(); err != nil {
 			return nil, err
 		}
-		var raw json.RawMessage
-		if upstream.Decode(r.Body, &raw) != nil {
-			return nil, errors.New("the answer is not JSON")
+		raw, err := whole(r.Body)
+		if err != nil {
+			return nil, err
 		}
-		if dig(raw, c.names["id"]) == nil { // some wrap a single record as they do a list
+		record := readObject(raw)
+		if dig(record.member(c.names["id"][0]), c.names["id"][1:]) == nil { // some wrap a single record as they do a list
 			if inner := dig(raw, crm.envelope); inner != nil {
-				raw = inner
+				record = readObject(inner)
 			}
 		}
-		return c.decode([]json.RawMessage{raw}, wanted)
+		return c.decode([]object{record}, wanted)
 	})
 	if errors.Is(err, upstream.NotFound) {
 		err = nil
@@ -107,9 +107,11 @@ func (c *collection[T]) list(ctx context.Context, crm *CRM, op upstream.Op, para
 
 // decode reads records. Those that are bad or not wanted are left out, and the
 // error says so; a wrong record is worse than a bad one.
-func (c *collection[T]) decode(records []json.RawMessage, wanted func(*T) bool) (good []T, bad error) {
-	for _, raw := range records {
-		t, err := c.parse(raw)
+func (c *collection[T]) decode(records []object, wanted func(*T) bool) (good []T, bad error) {
+	good = make([]T, 0, len(records))
+	scan := upstream.NewScanner(nil)
+	for _, o := range records {
+		t, err := c.parse(o, scan)
 		if err == nil && !wanted(&t) {
 			err = upstream.WrongRecord
 		}
@@ -123,10 +125,10 @@ func (c *collection[T]) decode(records []json.RawMessage, wanted func(*T) bool) 
 	return good, bad
 }
 
-// parse reads one record, which has to be the tenant's.
-func (c *collection[T]) parse(raw json.RawMessage) (T, error) {
-	f := fields{names: c.names, tenant: c.tenant}
-	if len(raw) == 0 || raw[0] != '{' || json.Unmarshal(raw, &f.object) != nil {
+// parse reads one record, which has to be the tenant's; nil is no object.
+func (c *collection[T]) parse(o object, scan *upstream.Scanner) (T, error) {
+	f := fields{object: o, names: c.names, extra: c.extra, tenant: c.tenant, scan: scan}
+	if o == nil {
 		var none T
 		return none, errors.New("a record is not an object")
 	}
@@ -138,26 +140,43 @@ func (c *collection[T]) parse(raw json.RawMessage) (T, error) {
 	return t, err
 }
 
-// elements returns the list in an answer, which may be nothing but the list.
-func elements(body []byte, envelope []string) ([]json.RawMessage, error) {
-	var raw json.RawMessage
-	if upstream.Decode(body, &raw) != nil {
+// whole reads an answer that is one JSON value.
+func whole(body []byte) (json.RawMessage, error) {
+	s := upstream.NewScanner(body)
+	raw := s.Raw()
+	if s.End() != nil {
 		return nil, errors.New("the answer is not JSON")
+	}
+	return raw, nil
+}
+
+// elements returns the list in an answer, which may be nothing but the list.
+// An element that is no object is nil.
+func elements(body []byte, envelope []string) ([]object, error) {
+	raw, err := whole(body)
+	if err != nil {
+		return nil, err
 	}
 	if raw[0] != '[' {
 		raw = dig(raw, envelope)
 	}
-	var list []json.RawMessage
-	if len(raw) == 0 || raw[0] != '[' || json.Unmarshal(raw, &list) != nil {
+	if len(raw) == 0 || raw[0] != '[' {
 		return nil, errors.New("the answer has no list")
 	}
-	return list, nil
+	var list []object
+	var last object
+	s, inner := upstream.NewScanner(raw), upstream.NewScanner(nil)
+	s.Array(func() {
+		last = readObjectLike(inner, s.Raw(), last)
+		list = append(list, last)
+	})
+	return list, s.End()
 }
 
 // dig follows a way into nested objects, to nil where it does not lead on.
 func dig(raw json.RawMessage, way []string) json.RawMessage {
 	for _, part := range way {
-		raw = member(raw, part)
+		raw = readObject(raw).member(part)
 	}
 	return raw
 }

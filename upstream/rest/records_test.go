@@ -20,6 +20,8 @@ const fullContact = `{
 	"emails": ["jan@acme.de", {"value": "j@home.de", "type": "home", "primary": true}, {"type": "work"}, null],
 	"phones": [{"value": "+49 (0)151 1", "type": "mobile"}, {"value": "+4515", "raw": "4515"}],
 	"ownerId": "u1", "ownerName": "Ann", "lifecycleStage": "customer", "tags": ["vip"], "timezone": "Europe/Berlin",
+	"accountIds": [12, "13", null, ""], "address": {"street": "Lindenweg 5", "city": "Leipzig", "postalCode": "04109", "country": "DE", "gate": "s3"},
+	"custom": {"plan": "pro", "nationalId": "s"}, "score": 7,
 	"language": "de", "lastActivityAt": "2026-03-20T09:15:00Z", "archived": false, "url": "HTTPS://crm.example/c/1",
 	"secret": "s", "ID": "other"
 }`
@@ -29,6 +31,7 @@ const fullAccount = `{
 	"country": "DE", "phone": "+49897654321", "website": "https://m.de", "companyType": "GmbH",
 	"createdAt": "2026-02-10T14:30:00Z", "updatedAt": "2026-02-10T14:30:00Z", "description": "d", "industry": "i",
 	"employees": 120, "annualRevenue": {"amount": 1.5e6, "currency": "EUR"}, "parentId": 3, "ownerId": 4, "ownerName": "Ann",
+	"domain": "m.example", "address": "Lindenweg 5, Leipzig", "tier": "gold", "custom": {"tier": "s"},
 	"lifecycleStage": "customer", "tags": ["a", "b"], "lastActivityAt": "2026-02-10T14:30:00Z", "archived": true,
 	"url": "http://crm.example/a/1", "secret": {"a": 1}
 }`
@@ -36,7 +39,10 @@ const fullAccount = `{
 func TestEveryField(t *testing.T) {
 	feb := upstream.At(time.Date(2026, 2, 10, 14, 30, 0, 0, time.UTC))
 	mar := upstream.At(time.Date(2026, 3, 20, 9, 15, 0, 0, time.UTC))
-	c, _ := open(t, say(200, fullContact), Config{})
+	cfg := Config{
+		ContactCustom: map[string]string{"plan": "custom.plan", "points": "score", "none": "custom.none"}, AccountCustom: map[string]string{"tier": "tier"},
+	}
+	c, _ := open(t, say(200, fullContact), cfg)
 	const id = "900719925474099312345"
 	contacts, err := c.Contacts(t.Context(), []string{id})
 	wantContact := upstream.Contact{
@@ -50,13 +56,15 @@ func TestEveryField(t *testing.T) {
 		},
 		OwnerID: ptr("u1"), OwnerName: ptr("Ann"), LifecycleStage: ptr("customer"), Tags: []string{"vip"},
 		Timezone: ptr("Europe/Berlin"), Language: ptr("de"), LastActivityAt: &mar, Archived: ptr(false),
-		URL: ptr("https://crm.example/c/1"),
+		URL: ptr("https://crm.example/c/1"), AccountIDs: []string{"12", "13"},
+		Address: &upstream.Address{Street: ptr("Lindenweg 5"), City: ptr("Leipzig"), PostalCode: ptr("04109"), Country: ptr("DE")},
+		Custom:  upstream.Custom{"plan": json.RawMessage(`"pro"`), "points": json.RawMessage(`7`)},
 	}
 	if diff := cmp.Diff(map[string]upstream.Contact{id: wantContact}, contacts); err != nil || diff != "" {
 		t.Errorf("contact: %v (-want +got):\n%s", err, diff)
 	}
 
-	c, _ = open(t, say(200, `{"data":[`+fullAccount+`]}`), Config{})
+	c, _ = open(t, say(200, `{"data":[`+fullAccount+`]}`), cfg)
 	accounts, err := c.Accounts(t.Context(), []string{"ac1", "ac2"})
 	wantAccount := upstream.Account{
 		ID: "ac1", TenantID: testTenant, Name: ptr("Mueller"), ResolutionStatus: "crm_resolved", ExternalRef: ptr("CRM-1"),
@@ -64,7 +72,8 @@ func TestEveryField(t *testing.T) {
 		Website: ptr("https://m.de"), CompanyType: ptr("GmbH"), CreatedAt: &feb, UpdatedAt: &feb, Description: ptr("d"),
 		Industry: ptr("i"), Employees: ptr(120), AnnualRevenue: &upstream.Money{Amount: 1.5e6, Currency: ptr("EUR")},
 		ParentID: ptr("3"), OwnerID: ptr("4"), OwnerName: ptr("Ann"), LifecycleStage: ptr("customer"), Tags: []string{"a", "b"},
-		LastActivityAt: &feb, Archived: ptr(true), URL: ptr("http://crm.example/a/1"),
+		LastActivityAt: &feb, Archived: ptr(true), URL: ptr("http://crm.example/a/1"), Domain: ptr("m.example"),
+		Address: &upstream.Address{Formatted: ptr("Lindenweg 5, Leipzig")}, Custom: upstream.Custom{"tier": json.RawMessage(`"gold"`)},
 	}
 	if diff := cmp.Diff(map[string]upstream.Account{"ac1": wantAccount}, accounts); err != nil || diff != "" {
 		t.Errorf("account: %v (-want +got):\n%s", err, diff)
@@ -101,6 +110,13 @@ func TestContactFields(t *testing.T) {
 		{"a long id", `,"ownerId":"` + strings.Repeat("a", 65) + `"`, nil, upstream.BadResponse},
 		{"tags are a word", `,"tags":"vip"`, nil, upstream.BadResponse},
 		{"a number in addresses", `,"emails":[7]`, nil, upstream.BadResponse},
+		{"no address", `,"address":{},"accountIds":null`, none, ""},
+		{"an address in empty parts", `,"address":{"city":"","street":null}`, none, ""},
+		{"custom without a list", `,"custom":{"a":1}`, none, ""},
+		{"an address is a number", `,"address":7`, nil, upstream.BadResponse},
+		{"a town is a number", `,"address":{"city":7}`, nil, upstream.BadResponse},
+		{"an account of several is a fraction", `,"accountIds":["a",1.5]`, nil, upstream.BadResponse},
+		{"a long account of several", `,"accountIds":["` + strings.Repeat("a", 65) + `"]`, nil, upstream.BadResponse},
 		{"addresses are a word", `,"emails":"a@b"`, nil, upstream.BadResponse},
 	}
 	for _, tt := range tests {
@@ -115,6 +131,17 @@ func TestContactFields(t *testing.T) {
 				t.Errorf("error %v, want %q (-want +got):\n%s", err, tt.kind, diff)
 			}
 		})
+	}
+}
+
+// A part of an address may be anywhere, and the others are in the whole.
+func TestAddressElsewhere(t *testing.T) {
+	body := `{"id":"c1","town":"Leipzig","home":{"street":"Lindenweg 5","city":"Halle"},"address":{"state":"x"}}`
+	c, _ := open(t, say(200, body), Config{ContactFields: map[string]string{"address": "home", "address.city": "town"}})
+	got, err := c.Contacts(t.Context(), []string{"c1"})
+	want := &upstream.Address{Street: ptr("Lindenweg 5"), City: ptr("Leipzig")}
+	if diff := cmp.Diff(want, got["c1"].Address); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
 
@@ -189,10 +216,11 @@ func FuzzRecords(f *testing.F) {
 		}
 		records, err := elements(body, c.envelope)
 		if err != nil {
-			records = []json.RawMessage{body} // as the body of a single read, once it is JSON
-			if upstream.Decode(body, &records[0]) != nil {
+			raw, err := whole(body)
+			if err != nil {
 				return
 			}
+			records = []object{readObject(raw)} // as the body of a single read
 		}
 		contacts, _ := c.contacts.decode(records, func(t *upstream.Contact) bool { return t.ID == "ct0" })
 		for _, r := range contacts {

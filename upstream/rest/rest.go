@@ -41,6 +41,11 @@ type Config struct {
 	// as in {"externalRef": "crm.ref"}. Nil: all have our names.
 	ContactFields map[string]string
 	AccountFields map[string]string
+
+	// What passes beside the fields of the contract: the name that it gets in
+	// custom -> theirs, with dots as above. Nil: nothing.
+	ContactCustom map[string]string
+	AccountCustom map[string]string
 }
 
 // Paths are the paths of the two kinds below the service's root. They may have
@@ -94,11 +99,11 @@ func New(c *client.Client, cfg Config) (*CRM, error) {
 	}
 	crm := &CRM{client: c, params: params, envelope: envelope}
 	crm.contacts = collection[upstream.Contact]{op: upstream.OpContacts, tenant: cfg.TenantID, foreign: cfg.Foreign, record: contact, identity: contactIdentity}
-	if err := crm.contacts.configure("contacts", cfg.Paths.Contacts, contactFields, cfg.ContactFields); err != nil {
+	if err := crm.contacts.configure("contacts", cfg.Paths.Contacts, contactFields, cfg.ContactFields, cfg.ContactCustom); err != nil {
 		return nil, err
 	}
 	crm.accounts = collection[upstream.Account]{op: upstream.OpAccounts, tenant: cfg.TenantID, foreign: cfg.Foreign, record: account, identity: accountIdentity}
-	if err := crm.accounts.configure("accounts", cfg.Paths.Accounts, accountFields, cfg.AccountFields); err != nil {
+	if err := crm.accounts.configure("accounts", cfg.Paths.Accounts, accountFields, cfg.AccountFields, cfg.AccountCustom); err != nil {
 		return nil, err
 	}
 	return crm, nil
@@ -136,29 +141,46 @@ type collection[T any] struct {
 	foreign func() // told of a record of another tenant
 	path    []string
 	names   map[string][]string // our field -> the way to theirs
+	extra   map[string][]string // the same for custom fields
 	record  func(*fields) (T, error)
 
 	identity func(*T) (id, tenant string)
 }
 
 // configure sets the path and the field names; known are the fields that there are.
-func (c *collection[T]) configure(kind, path string, known []string, theirs map[string]string) (err error) {
+func (c *collection[T]) configure(kind, path string, known []string, theirs, custom map[string]string) (err error) {
 	if c.path, err = split("path of "+kind, strings.Trim(cmp.Or(path, kind), "/"), "/"); err != nil {
 		return err
 	}
-	c.names = make(map[string][]string, len(known))
-	for _, f := range known {
-		c.names[f] = []string{f}
-	}
-	for f, way := range theirs {
+	for f := range theirs {
 		if !slices.Contains(known, f) {
 			return fmt.Errorf("rest: %s have no field %q", kind, f)
 		}
-		if c.names[f], err = split("field "+f+" of "+kind, way, "."); err != nil {
+	}
+	c.names, c.extra = make(map[string][]string, len(known)), make(map[string][]string, len(custom))
+	for _, f := range known { // a whole comes before its parts
+		way, given := theirs[f]
+		if !given {
+			c.names[f] = c.ownWay(f)
+		} else if c.names[f], err = split("field "+f+" of "+kind, way, "."); err != nil {
+			return err
+		}
+	}
+	for f, way := range custom {
+		if c.extra[f], err = split("custom field "+f+" of "+kind, way, "."); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// ownWay is the way to a field that has our name: a part is in its whole,
+// wherever that is.
+func (c *collection[T]) ownWay(f string) []string {
+	if whole, part, ok := strings.Cut(f, "."); ok {
+		return append(slices.Clone(c.names[whole]), part)
+	}
+	return []string{f}
 }
 
 // split cuts a configured path and refuses the parts that no path can have.

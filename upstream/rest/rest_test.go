@@ -28,6 +28,7 @@ func TestNew(t *testing.T) {
 		{"parameters of one name", Config{TenantID: "t", Params: Params{Phone: "email"}}, false},
 		{"no such field", Config{TenantID: "t", ContactFields: map[string]string{"vatNumber": "vat"}}, false},
 		{"a field without a name", Config{TenantID: "t", AccountFields: map[string]string{"name": ""}}, false},
+		{"a custom field with a hole", Config{TenantID: "t", ContactCustom: map[string]string{"name": "a..b"}}, false},
 		{"a field with a hole", Config{TenantID: "t", AccountFields: map[string]string{"name": "a..b"}}, false},
 		{"an envelope with a hole", Config{TenantID: "t", Envelope: "a."}, false},
 	}

@@ -95,6 +95,12 @@ func (r *registry) linkedRecords() {
 	person("con-9006", "Lee", "Lost", "lee@mail.example", "", "crm-lead-9006", "acc-gone")
 	person("con-9007", "Romy", "Schmidt", "romy@shared.example", "+14155550199", "", "acc-9002")
 	person("con-9008", "Remy", "Schmidt", "remy@shared.example", "+14155550199", "", "acc-9002")
+	// One of them, and its company, with all that there can be.
+	c, a := r.contacts[Acme].records["con-12345"], r.accounts[Acme].records["acc-9003"]
+	c.detail(5)
+	a.detail(5)
+	r.contacts[Acme].put(c.ID, c)
+	r.accounts[Acme].put(a.ID, a)
 }
 
 // some is s, or nil when it is empty.

@@ -50,6 +50,7 @@ func (g *generator) firm(i int, now time.Time) account {
 		a.VATNumber, a.VATValid = ptr(fmt.Sprintf("%s%09d", *a.Country, g.rng.IntN(1e9))), ptr(g.chance(90))
 		a.ResolutionStatus = "vies_resolved"
 	}
+	a.detail(i)
 	return a
 }
 
@@ -70,6 +71,7 @@ func (g *generator) contact(i int, firms []account, now time.Time) contact {
 	}
 	c.Email = ptr(strings.ToLower(fmt.Sprintf("%s.%s%d@%s", first, last, i, domain)))
 	c.URL = ptr("https://crm.example/contacts/" + c.ID)
+	c.detail(i)
 	return c
 }
 

@@ -23,11 +23,22 @@ type contact struct {
 	CreatedAt        string  `json:"createdAt"`
 	UpdatedAt        string  `json:"updatedAt"`
 
-	Title          *string  `json:"title,omitempty"`
-	OwnerName      *string  `json:"ownerName,omitempty"`
-	LifecycleStage *string  `json:"lifecycleStage,omitempty"`
-	Tags           []string `json:"tags,omitempty"`
-	URL            *string  `json:"url,omitempty"`
+	Name           *string        `json:"name,omitempty"`
+	Title          *string        `json:"title,omitempty"`
+	Department     *string        `json:"department,omitempty"`
+	Emails         []entry        `json:"emails,omitempty"`
+	Phones         []entry        `json:"phones,omitempty"`
+	OwnerID        *string        `json:"ownerId,omitempty"`
+	OwnerName      *string        `json:"ownerName,omitempty"`
+	LifecycleStage *string        `json:"lifecycleStage,omitempty"`
+	Tags           []string       `json:"tags,omitempty"`
+	Timezone       *string        `json:"timezone,omitempty"`
+	Language       *string        `json:"language,omitempty"`
+	LastActivityAt *string        `json:"lastActivityAt,omitempty"`
+	Address        *address       `json:"address,omitempty"`
+	Archived       *bool          `json:"archived,omitempty"`
+	URL            *string        `json:"url,omitempty"`
+	Custom         map[string]any `json:"custom,omitempty"`
 
 	// InternalNote is a field that no contract knows, as every CRM has some.
 	InternalNote *string `json:"internalNote,omitempty"`
@@ -50,9 +61,39 @@ type account struct {
 	CreatedAt        string  `json:"createdAt"`
 	UpdatedAt        string  `json:"updatedAt"`
 
-	Industry  *string `json:"industry,omitempty"`
-	Employees *int    `json:"employees,omitempty"`
-	URL       *string `json:"url,omitempty"`
+	Domain         *string        `json:"domain,omitempty"`
+	Description    *string        `json:"description,omitempty"`
+	Industry       *string        `json:"industry,omitempty"`
+	Employees      *int           `json:"employees,omitempty"`
+	AnnualRevenue  *money         `json:"annualRevenue,omitempty"`
+	OwnerID        *string        `json:"ownerId,omitempty"`
+	OwnerName      *string        `json:"ownerName,omitempty"`
+	LifecycleStage *string        `json:"lifecycleStage,omitempty"`
+	LastActivityAt *string        `json:"lastActivityAt,omitempty"`
+	Address        *address       `json:"address,omitempty"`
+	URL            *string        `json:"url,omitempty"`
+	Custom         map[string]any `json:"custom,omitempty"`
+}
+
+// entry is one of several addresses or numbers.
+type entry struct {
+	Value   string  `json:"value"`
+	Type    *string `json:"type"`
+	Primary bool    `json:"primary"`
+}
+
+// address is where somebody is.
+type address struct {
+	Street     string `json:"street"`
+	City       string `json:"city"`
+	State      string `json:"state,omitempty"`
+	PostalCode string `json:"postalCode"`
+	Country    string `json:"country"`
+}
+
+type money struct {
+	Amount   float64 `json:"amount"`
+	Currency string  `json:"currency"`
 }
 
 // has reports whether the contact carries one of the values, which are plain.

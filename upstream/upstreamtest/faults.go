@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Fault answers a call in place of the server, which it may ask by next.
@@ -72,7 +74,7 @@ func Handler(h http.Handler) http.RoundTripper { return inProcess{h} }
 type inProcess struct{ handler http.Handler }
 
 func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	seen := httptest.NewRequestWithContext(r.Context(), r.Method, r.URL.RequestURI(), nil)
+	seen := httptest.NewRequestWithContext(r.Context(), r.Method, r.URL.RequestURI(), r.Body)
 	seen.Header, seen.Host = r.Header.Clone(), r.URL.Host
 	w := httptest.NewRecorder()
 	p.handler.ServeHTTP(w, seen)
@@ -138,32 +140,58 @@ func Hang(entered chan<- struct{}) Fault {
 }
 
 // Swap asks the server for something else: it puts another value in the place
-// of asked, in a segment of the path or in a list of the query.
+// of asked, in the path, the query and the body, wherever neither a letter nor a
+// digit is beside it.
 func Swap(asked, other string) Fault {
 	return func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
 		r = r.Clone(r.Context())
-		segments := strings.Split(r.URL.Path, "/")
-		swap(segments, asked, other)
-		r.URL.Path, r.URL.RawPath = strings.Join(segments, "/"), ""
+		r.URL.Path, r.URL.RawPath = swap(r.URL.Path, asked, other), ""
 		query := r.URL.Query()
 		for _, values := range query {
 			for i := range values {
-				list := strings.Split(values[i], ",")
-				swap(list, asked, other)
-				values[i] = strings.Join(list, ",")
+				values[i] = swap(values[i], asked, other)
 			}
 		}
 		r.URL.RawQuery = query.Encode()
+		if r.Body != nil {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				return nil, err
+			}
+			body = []byte(swap(string(body), asked, other))
+			r.Body, r.ContentLength, r.GetBody = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+		}
 		return next.RoundTrip(r)
 	}
 }
 
-func swap(list []string, asked, other string) {
-	for i := range list {
-		if list[i] == asked {
-			list[i] = other
+// swap replaces asked where it stands alone.
+func swap(text, asked, other string) string {
+	var b strings.Builder
+	for asked != "" {
+		at := strings.Index(text, asked)
+		if at < 0 {
+			break
 		}
+		end := at + len(asked)
+		b.WriteString(text[:at])
+		if alone(text[:at], text[end:]) {
+			b.WriteString(other)
+		} else {
+			b.WriteString(asked)
+		}
+		text = text[end:]
 	}
+	return b.String() + text
+}
+
+// alone reports whether neither a letter nor a digit is next to what stands
+// between two texts.
+func alone(before, after string) bool {
+	wordy := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+	last, _ := utf8.DecodeLastRuneInString(before)
+	first, _ := utf8.DecodeRuneInString(after)
+	return !wordy(last) && !wordy(first)
 }
 
 func answer(r *http.Request, status int, h http.Header, body io.ReadCloser, length int64) *http.Response {

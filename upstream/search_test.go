@@ -1,10 +1,11 @@
-package rest
+package upstream
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
-	"github.com/weft-gateway/weft/upstream"
+	"github.com/google/go-cmp/cmp"
 )
 
 // A number is matched in the form in which the CRM keeps it, and never by
@@ -26,16 +27,30 @@ func TestPhoneMatches(t *testing.T) {
 		{"two could be meant", "4155559876", []string{"+14155559876", "+344155559876"}, nil},
 		{"one is exact", "+344155559876", []string{"+14155559876", "+344155559876"}, []string{"+344155559876"}},
 	}
-	s := (&CRM{}).search(upstream.ByPhone)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			asked := map[string][]string{}
-			for _, v := range tt.asked {
-				asked[s.key(v)] = []string{v}
-			}
-			if got := s.matches(&upstream.Contact{Phone: &tt.carried}, asked); !slices.Equal(got, tt.want) {
+			s := NewSearch(ByPhone, tt.asked)
+			if got := s.matches(&Contact{Phone: &tt.carried}); !slices.Equal(got, tt.want) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+// A value that nobody can carry is not asked for, and one contact is one match
+// however often it was listed.
+func TestSearch(t *testing.T) {
+	s := NewSearch(ByEmail, []string{"a@b", "A@b", "a@b", "", " a@b", "a\x00@b", strings.Repeat("a", 257)})
+	if diff := cmp.Diff([]string{"a@b", "A@b"}, s.Values()); diff != "" {
+		t.Errorf("values (-want +got):\n%s", diff)
+	}
+	mail := "a@B"
+	c := Contact{ID: "1", Emails: []EmailAddress{{Value: mail}}}
+	got := s.Group([]Contact{c, c, {ID: "2", Email: &mail}, {ID: "3"}})
+	if len(got["a@b"]) != 2 || len(got["A@b"]) != 2 || len(got) != 2 || !s.Matches(&c) || s.Matches(&Contact{ID: "3"}) {
+		t.Errorf("%v", got)
+	}
+	if NewSearch(ByID, []string{"1"}) != nil {
+		t.Error("a search by id")
 	}
 }
