@@ -22,8 +22,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -58,6 +58,17 @@ func (c Config) memoryBytes() uint64 {
 	return c.MemoryBytes
 }
 
+// trailBytes bounds what is remembered of where records lead. From 32 MiB on it is taken
+// from what records may have.
+func (c Config) trailBytes() uint64 { return max(c.memoryBytes()/8, 4<<20) }
+
+func (c Config) recordBytes() uint64 {
+	if c.memoryBytes() < 8*c.trailBytes() {
+		return c.memoryBytes()
+	}
+	return c.memoryBytes() - c.trailBytes()
+}
+
 func (c Config) logger() *slog.Logger {
 	if c.Logger == nil {
 		return slog.Default()
@@ -69,6 +80,7 @@ func (c Config) logger() *slog.Logger {
 // each with a kind of its own, share one Cache.
 type Cache struct {
 	memory *memory
+	trails *trails
 	remote *remote            // nil without Redis
 	reads  singleflight.Group // of fetch, by the Redis keys of the read
 	turns  *turns             // that this process has
@@ -77,6 +89,7 @@ type Cache struct {
 	local  *localStore // leases and checkpoints of a cache without Redis
 	ring   *keyring    // nil: nothing is encrypted
 	log    *slog.Logger
+	seed   maphash.Seed
 
 	born    time.Time
 	gap     atomic.Int64   // what was checked before this, in nanoseconds since born, is due
@@ -104,11 +117,11 @@ func New(cfg Config) (*Cache, error) {
 	if cfg.RedisDeadline < 0 {
 		return nil, errors.New("cache: RedisDeadline is negative")
 	}
-	mem, err := newMemory(cfg.memoryBytes())
+	mem, err := newMemory(cfg.recordBytes())
 	if err != nil {
 		return nil, fmt.Errorf("cache: memory tier: %w", err)
 	}
-	c := &Cache{memory: mem, log: cfg.logger(), kinds: map[string]*kind{}, born: time.Now(), erasures: make(chan struct{}, 1), untold: map[string]untold{}, again: make(chan struct{}, 1)}
+	c := &Cache{memory: mem, trails: newTrails(cfg.trailBytes()), log: cfg.logger(), seed: maphash.MakeSeed(), kinds: map[string]*kind{}, born: time.Now(), erasures: make(chan struct{}, 1), untold: map[string]untold{}, again: make(chan struct{}, 1)}
 	c.turns, c.behind = newTurns(), make(chan struct{}, maxBehind)
 	if c.ring, err = newKeyring(cfg.Encryption); err != nil {
 		mem.close()
@@ -129,7 +142,7 @@ func New(cfg Config) (*Cache, error) {
 		c.hearing.Go(c.eraseAgain)
 	}
 	if measure().limit > 0 {
-		g := newGovernor(mem, cfg.memoryBytes(), measure, c.log)
+		g := newGovernor(mem, cfg.recordBytes(), measure, c.log)
 		c.hearing.Go(func() { g.run(c.closing.Done()) })
 	}
 	return c, nil
@@ -152,57 +165,67 @@ func (c *Cache) Close() {
 
 // Prefetch asks Redis in one pipeline for all keys of which memory has no
 // fresh copy, and fills memory with what it finds. Kinds without a loader are
-// passed over. A caller that has done this asks its loaders to skip Redis.
+// passed over. A caller that has done this asks its loaders to skip Redis, with
+// the context that is returned, which carries along what was found.
 //
 // keys are those that the caller will load, peeked those that it will not. Of
 // the former, those of which memory knows nothing come with the right to load
 // them, which goes to whoever loads them in this process; release gives back
 // what is left of it.
-func (c *Cache) Prefetch(ctx context.Context, keys []Key, peeked ...Key) (release func()) {
+func (c *Cache) Prefetch(ctx context.Context, keys []Key, peeked ...Key) (along context.Context, release func()) {
 	if c.remote == nil {
-		return func() {}
+		return ctx, func() {}
 	}
+	drops := c.dropped()
 	now, turns := time.Now(), c.takesTurns()
 	need := make([]ask, 0, len(keys)+len(peeked))
-	seen := make(map[Key]bool, cap(need))
-	for i, key := range slices.Concat(keys, peeked) {
+	for i := range len(keys) + len(peeked) {
+		mine := i < len(keys)
+		var key Key
+		if mine {
+			key = keys[i]
+		} else {
+			key = peeked[i-len(keys)]
+		}
 		k := c.kind(key.Kind)
-		if k == nil || seen[key] {
+		if k == nil {
 			continue
 		}
-		seen[key] = true
 		state := k.judge(c.memory.get(key), now)
+		if state.fresh() {
+			continue
+		}
 		a := ask{key: key}
-		if state == Failed && turns && i < len(keys) {
+		if state == Failed && turns && mine {
 			a.turn = k.turnTime()
 		}
-		if !state.fresh() {
-			need = append(need, a)
-		}
+		need = append(need, a)
 	}
-	r := c.fetch(ctx, need)
-	return func() { c.giveBackUnused(r.won) }
-}
-
-// reading is what a read of Redis came to. It is shared, and not changed.
-type reading struct {
-	found map[Key]*item // what is within its policy
-	won   []*turn       // those that came with it
-	lost  map[Key]bool  // keys whose turn is somebody's
+	r := c.fetch(ctx, distinct(need))
+	if len(r.won) == 0 {
+		return r.with(ctx, drops), func() {}
+	}
+	return r.with(ctx, drops), func() { c.giveBackUnused(r.won) }
 }
 
 // fetch asks in one pipeline, and fills memory with what it finds. Callers that
 // ask the same at once share one read, which is bounded by the deadline of
-// Redis and not by the first caller's context. The turns that it wins are idle
-// until a flight takes them.
+// Redis alone. The turns that it wins are idle until a flight takes them.
 func (c *Cache) fetch(ctx context.Context, asks []ask) reading {
-	if c.remote == nil || len(asks) == 0 || !c.remote.ready() {
+	if c.remote == nil || len(asks) == 0 || ctx.Err() != nil {
+		return reading{}
+	}
+	if !c.remote.ready() {
+		c.unread(asks, func(k *kindCounters) *atomic.Uint64 { return &k.redisBypassed })
 		return reading{}
 	}
 	names, joined := redisKeys(asks)
-	ch := c.reads.DoChan(joined, func() (any, error) {
-		return c.readRemote(context.WithoutCancel(ctx), asks, names), nil
-	})
+	read := func() (any, error) { return c.readRemote(context.WithoutCancel(ctx), asks, names), nil }
+	if end, ok := ctx.Deadline(); !ok || time.Until(end) > c.remote.deadline {
+		r, _, _ := c.reads.Do(joined, read) // nobody waits past the end for it
+		return r.(reading)
+	}
+	ch := c.reads.DoChan(joined, read)
 	select {
 	case r := <-ch:
 		return r.Val.(reading)
@@ -214,8 +237,12 @@ func (c *Cache) fetch(ctx context.Context, asks []ask) reading {
 
 func (c *Cache) readRemote(ctx context.Context, asks []ask, names []string) reading {
 	now, drops := time.Now(), c.dropped()
-	out := reading{found: make(map[Key]*item, len(asks)), lost: map[Key]bool{}}
-	for i, r := range c.remote.read(ctx, asks, names) {
+	out := newReading(asks)
+	replies := c.remote.read(ctx, asks, names)
+	if len(replies) == 0 {
+		c.unread(asks, func(k *kindCounters) *atomic.Uint64 { return &k.redisErrors })
+	}
+	for i, r := range replies {
 		key := asks[i].key
 		k := c.kind(key.Kind)
 		if k == nil {
@@ -227,11 +254,9 @@ func (c *Cache) readRemote(ctx context.Context, asks []ask, names []string) read
 			c.turns.add(w)
 			out.won = append(out.won, w)
 		case lost:
-			out.lost[key] = true
+			out.got[i].lost = true
 		}
-		if it := c.read(k, key, r, now, drops); it != nil {
-			out.found[key] = it
-		}
+		out.got[i].item = c.read(k, key, r, now, drops)
 	}
 	return out
 }
@@ -239,6 +264,7 @@ func (c *Cache) readRemote(ctx context.Context, asks []ask, names []string) read
 // read takes a record over from Redis; nil: there is none that can be used.
 func (c *Cache) read(k *kind, key Key, r reply, now time.Time, drops uint64) *item {
 	if !r.answered {
+		k.counts.redisErrors.Add(1)
 		return nil
 	}
 	it, err := k.unpack(key, r.value, now)
@@ -251,7 +277,9 @@ func (c *Cache) read(k *kind, key Key, r reply, now time.Time, drops uint64) *it
 	if it != nil {
 		it.shared = true
 	}
-	if k.judge(it, now) == Failed || !c.adopt(k, key, it, drops) {
+	state := k.judge(it, now)
+	k.counts.inRedis.add(state)
+	if state == Failed || !c.adopt(k, key, it, drops) {
 		k.counts.redisMisses.Add(1)
 		return nil
 	}
@@ -259,15 +287,16 @@ func (c *Cache) read(k *kind, key Key, r reply, now time.Time, drops uint64) *it
 	return it
 }
 
-// adopt puts into memory what was read from Redis, unless it may have been
-// dropped or erased since the read began.
+// adopt puts into memory what was read from Redis, if there is room. It reports false
+// for what may have been dropped or erased since the read began.
 func (c *Cache) adopt(k *kind, key Key, it *item, drops uint64) bool {
 	c.fence.RLock()
 	defer c.fence.RUnlock()
-	if c.drops != drops || c.banned.cover(k, key, it, time.Now()) {
+	now := time.Now()
+	if c.drops != drops || c.banned.cover(k, key, it, now) {
 		return false
 	}
-	c.memory.put(key, it)
+	c.memory.admit(key, it, now)
 	return true
 }
 

@@ -13,17 +13,17 @@ type answer struct {
 	err   error
 }
 
-// load answers for ids, which holds no id twice.
-func (k *kind) load(ctx context.Context, tenant string, ids []string, opt Options, src source) map[string]answer {
+// load answers for ids, which holds no id twice, in their order.
+func (k *kind) load(ctx context.Context, tenant string, ids []string, opt Options, src source) []answer {
 	flights, own := k.claim(ctx, tenant, ids)
 	if own != nil {
 		go k.fly(context.WithoutCancel(ctx), own, job{
 			src: src, skipRedis: opt.SkipRedis, staleNow: opt.StaleNow, alone: opt.StaleNow, patience: k.patience(ctx),
 		})
 	}
-	answers := make(map[string]answer, len(ids))
+	answers := make([]answer, len(ids))
 	for i, id := range ids {
-		answers[id] = k.wait(ctx, flights[i], Key{tenant, k.name, id}, opt)
+		answers[i] = k.wait(ctx, flights[i], Key{tenant, k.name, id}, opt)
 	}
 	return answers
 }
@@ -72,7 +72,8 @@ func (k *kind) wait(ctx context.Context, f *flight, key Key, opt Options) answer
 		it := k.cache.memory.get(key)
 		return orFailed(answer{item: it, state: k.judge(it, time.Now())}, ctx.Err())
 	}
-	copied, now := f.copies[key], time.Now()
+	at, now := f.slot(key), time.Now()
+	copied := at.copied
 	if f.ahead { // it was fresh when it was looked at
 		copied.state = k.judge(copied.item, now)
 	}
@@ -86,7 +87,7 @@ func (k *kind) wait(ctx context.Context, f *flight, key Key, opt Options) answer
 	case !await(ctx, f.done):
 		return orFailed(copied, ctx.Err())
 	}
-	switch it := f.loaded[key]; {
+	switch it := at.loaded; {
 	case it == nil:
 		return orFailed(copied, cmp.Or(f.err, f.behind))
 	case it.absent:
@@ -151,5 +152,6 @@ func (k *kind) forget(key Key) {
 	c.fence.Lock()
 	defer c.fence.Unlock()
 	c.drops++
+	c.trails.remove(key)
 	c.memory.items.Invalidate(key)
 }

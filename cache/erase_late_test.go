@@ -45,7 +45,7 @@ func TestEraseFollowsWhatComesLater(t *testing.T) {
 				p.notes.Put("t", "put", note{[]string{"ann"}, "canary"})
 				p.pages.Put("t", "put", doc{"canary"})
 				p.pages.Put("t", "loaded", doc{"canary"})
-				synctest.Wait()
+				gathered()
 				wantKept(t, "the cache", c, nil)
 				for _, key := range keys() {
 					if strings.HasPrefix(key, keyPrefix+tenantDigest("t")) {
@@ -163,14 +163,14 @@ func TestEraseFindsWhatOutlivesItsNote(t *testing.T) {
 		for i := range 200 { // clears the set of what has ended
 			p.notes.Put("t", fmt.Sprint(i), note{[]string{"ann"}, "canary"})
 		}
-		synctest.Wait()
+		gathered()
 		page := Key{"t", "page", "n1"}.redisKey()
 		if !m.Exists(page) || m.Exists(Key{"t", "note", "n1"}.redisKey()) {
 			t.Fatal("the page does not outlive its note")
 		}
 		c := newCache(t, Config{Redis: client()})
 		newPeople(t, c)
-		synctest.Wait()
+		gathered()
 		if err := c.Erase(t.Context(), "t", []string{"person:ann"}, named); err != nil {
 			t.Fatal(err)
 		}

@@ -269,14 +269,14 @@ func TestReadUnderWayBringsNothingBack(t *testing.T) {
 	p := newPeople(t, c)
 	k := p.notes.kind
 	drops := c.dropped()
-	it := k.newItem(note{[]string{"ann"}, "canary"}, 1, time.Now())
+	it := k.newItem(note{[]string{"ann"}, "canary"}, []byte("1"), time.Now())
 	if err := c.Erase(t.Context(), "t", []string{"person:ann"}, named); err != nil {
 		t.Fatal(err)
 	}
 	if c.adopt(k, Key{"t", "note", "n1"}, it, drops) || c.adopt(k, Key{"t", "note", "n1"}, it, c.dropped()) {
 		t.Error("it was put into memory")
 	}
-	other := k.newItem(note{[]string{"bob"}, "bob's"}, 1, time.Now())
+	other := k.newItem(note{[]string{"bob"}, "bob's"}, []byte("1"), time.Now())
 	if !c.adopt(k, Key{"t", "note", "n3"}, other, c.dropped()) {
 		t.Error("another's was not")
 	}
@@ -341,7 +341,7 @@ func TestIndexEndsWithItsRecords(t *testing.T) {
 			p.notes.Put("t", fmt.Sprint(i), note{For: []string{"ann"}})
 			time.Sleep(time.Minute)
 		}
-		synctest.Wait()
+		gathered()
 		members, err := m.ZMembers(index)
 		// A note lives for an hour, up to a tenth more, and what belongs to it for an
 		// hour more; and clocks may differ.

@@ -50,12 +50,17 @@ func (e *erasure) purge() []Key {
 		if e.tenant != "" && key.Tenant != e.tenant {
 			continue
 		}
+		if e.madeOf(it) {
+			c.memory.items.Invalidate(key)
+			continue
+		}
 		if k := c.kind(key.Kind); k != nil && e.hit(key, k.aboutIDs(key, it)) {
 			c.memory.items.Invalidate(key)
 			gone = append(gone, key)
 		}
 	}
 	e.note(gone)
+	c.trails.drop(e.leads)
 	return gone
 }
 

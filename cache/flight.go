@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 )
@@ -33,25 +34,51 @@ type flight struct {
 	keys   []Key
 	ahead  bool            // it replaces copies that are fresh
 	looked chan struct{}   // closed when memory and Redis have been asked
-	copies map[Key]answer  // what they had; final when looked is closed, as are the next two
+	slots  []slot          // one for each key; what was looked up is final when looked is closed, as are the next three
+	index  map[Key]int     // where in keys a key is; nil where they are few
 	behind error           // why a copy that is shown at once is no better
 	later  map[Key]*flight // the flights of keys that another replica is loading
 	done   chan struct{}   // closed when the source has answered
 	once   sync.Once       // guards the settling
-	loaded map[Key]*item   // what it answered, absences included; final when done is closed
-	err    error           // why the other keys have nothing; final when done is closed
+	err    error           // why keys that were to be loaded have nothing; final when done is closed
+	placed bool            // it has a place among the loads that nobody waits for; of the goroutine that flies it
+}
+
+// slot is what a flight came to for one of its keys.
+type slot struct {
+	copied answer // what memory and Redis had
+	loaded *item  // what the source answered, be it an absence; nil: nothing. Final when done is closed
 
 	// Of the goroutine that flies it.
-	turns  map[Key]*turn
-	lost   map[Key]bool // keys whose turn somebody else has
-	placed bool         // it has a place among the loads that nobody waits for
+	turn *turn
+	lost bool // the turn is somebody else's
 }
 
 func newFlight() *flight {
-	return &flight{
-		looked: make(chan struct{}), done: make(chan struct{}), behind: ErrRevalidating,
-		turns: map[Key]*turn{}, lost: map[Key]bool{},
+	return &flight{looked: make(chan struct{}), done: make(chan struct{}), behind: ErrRevalidating}
+}
+
+// fewKeys are found faster by looking at each.
+const fewKeys = 8
+
+// open makes the slots, once all keys are there.
+func (f *flight) open() {
+	f.slots = make([]slot, len(f.keys))
+	if len(f.keys) <= fewKeys {
+		return
 	}
+	f.index = make(map[Key]int, len(f.keys))
+	for i, key := range f.keys {
+		f.index[key] = i
+	}
+}
+
+// slot returns the slot of one of the keys.
+func (f *flight) slot(key Key) *slot {
+	if f.index != nil {
+		return &f.slots[f.index[key]]
+	}
+	return &f.slots[slices.Index(f.keys, key)]
 }
 
 // job is how a flight goes about its keys.
@@ -64,8 +91,20 @@ type job struct {
 	patience  time.Time // until when
 }
 
+// deepen makes the stack of a new goroutine as large as a load needs it. By
+// itself it would grow three times over, and copy what is on it each time.
+//
+//go:noinline
+func deepen(n int) byte {
+	var frame [12 << 10]byte
+	frame[n%len(frame)] = 1
+	return frame[(n+1)%len(frame)]
+}
+
 // fly asks memory, Redis and the source for the keys of f.
 func (k *kind) fly(ctx context.Context, f *flight, j job) {
+	deepen(len(f.keys))
+	f.open()
 	want := k.look(ctx, f, j)
 	if f.placed {
 		defer k.cache.leave()
@@ -79,27 +118,44 @@ func (k *kind) fly(ctx context.Context, f *flight, j job) {
 	defer context.AfterFunc(k.cache.closing, cancel)()
 	overdue := time.AfterFunc(k.deadline+abandonAfter, func() {
 		k.counts.abandoned.Add(1)
-		k.settle(f, want, nil, errAbandoned)
+		k.settle(f, want, loaded{}, errAbandoned)
 	})
 	defer overdue.Stop()
-	defer k.settle(f, want, nil, errAborted) // a load that left by runtime.Goexit; else settled already
+	defer k.settle(f, want, loaded{}, errAborted) // a load that left by runtime.Goexit; else settled already
 	k.counts.loads.Add(1)
 	k.counts.loadedIDs.Add(uint64(len(want)))
-	records, err := k.ask(ctx, want, j.src)
+	got, err := k.ask(ctx, want, j.src)
 	if err != nil {
 		k.counts.loadErrors.Add(1)
 	}
-	k.settle(f, want, records, err)
+	k.settle(f, want, got, err)
+}
+
+// loaded is what the source answered: id -> record. It may be that those that
+// are not there do not exist, as of begun.
+type loaded struct {
+	records map[string]record
+	absent  bool
+	begun   time.Time
+}
+
+// of returns what there is to keep of key.
+func (l loaded) of(k *kind, key Key) (record, bool) {
+	r, ok := l.records[key.ID]
+	if !ok && l.absent {
+		return record{item: k.newAbsence(l.begun)}, true
+	}
+	return r, ok
 }
 
 // ask calls the source. A panic in it becomes the error of all who wait; its
 // value, which may hold a record, is not logged.
-func (k *kind) ask(ctx context.Context, keys []Key, src source) (records map[Key]record, err error) {
+func (k *kind) ask(ctx context.Context, keys []Key, src source) (got loaded, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			k.cache.log.LogAttrs(ctx, slog.LevelError, "a load panicked",
 				slog.String("kind", k.name), slog.String("panic", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
-			records, err = nil, fmt.Errorf("cache: load of %s: %w", k.name, errAborted)
+			got, err = loaded{}, fmt.Errorf("cache: load of %s: %w", k.name, errAborted)
 		}
 	}()
 	ids := make([]string, len(keys))
@@ -108,46 +164,32 @@ func (k *kind) ask(ctx context.Context, keys []Key, src source) (records map[Key
 	}
 	begun := time.Now()
 	found, err := src(ctx, ids)
-	return k.outcome(keys, found, err, begun), err
-}
-
-// outcome pairs keys with what the source answered. Without an error, or with
-// one that says so, the keys that it did not answer for are absent.
-func (k *kind) outcome(keys []Key, found map[string]record, err error, begun time.Time) map[Key]record {
-	absent := err == nil || k.absent(err)
-	out := make(map[Key]record, len(keys))
-	for _, key := range keys {
-		if r, ok := found[key.ID]; ok {
-			out[key] = r
-		} else if absent {
-			out[key] = record{item: k.newAbsence(begun)}
-		}
-	}
-	return out
+	return loaded{found, err == nil || k.absent(err), begun}, err
 }
 
 // settle keeps what was loaded, gives up the claims and wakes who waits. The
 // first call decides. A key whose claim was taken away by [Loader.Drop] is
 // answered but not kept: what was loaded may be what was dropped.
-func (k *kind) settle(f *flight, keys []Key, records map[Key]record, err error) {
+func (k *kind) settle(f *flight, keys []Key, got loaded, err error) {
 	var refused []Key
 	f.once.Do(func() {
-		f.loaded, f.err = make(map[Key]*item, len(records)), err
+		f.err = err
 		k.mu.Lock()
 		for _, key := range keys {
-			r, ok := records[key]
+			at := f.slot(key)
+			r, ok := got.of(k, key)
 			if ok {
-				f.loaded[key] = r.item
+				at.loaded = r.item
 			} else {
 				k.failed(f, key, err)
 			}
 			if k.claims[key] == f {
-				if ok && (r.data != nil || r.item.absent) && !k.store(key, r.item, r.data, f.turns[key]) {
+				if ok && (r.data != nil || r.item.absent) && !k.store(key, r.item, r.data, at.turn) {
 					refused = append(refused, key)
 				}
 				delete(k.claims, key)
 			}
-			k.cache.giveBack(f.turns[key]) // unless it went with the record
+			k.cache.giveBack(at.turn) // unless it went with the record
 		}
 		k.mu.Unlock()
 		close(f.done)

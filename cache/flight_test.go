@@ -130,8 +130,8 @@ func TestSecondLookAfterTheClaim(t *testing.T) {
 		l.Put("t", "a", doc{"A"})
 		src := &fakeSource{}
 		got := l.kind.load(t.Context(), "t", []string{"a"}, Options{}, l.source(src.load))
-		if n := len(src.asked()); got["a"].state != Cached || n != 0 {
-			t.Errorf("state %v after %d loads, want cached after 0", got["a"].state, n)
+		if n := len(src.asked()); got[0].state != Cached || n != 0 {
+			t.Errorf("state %v after %d loads, want cached after 0", got[0].state, n)
 		}
 	})
 }

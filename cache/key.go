@@ -23,7 +23,13 @@ type Key struct {
 // All keys of this package are made in this file, and the second field of the
 // others holds a letter that no digest has.
 func (k Key) redisKey() string {
-	return keyPrefix + tenantDigest(k.Tenant) + ":" + k.Kind + ":" + encodeID(k.ID)
+	return string(k.appendRedis(make([]byte, 0, 128), tenantDigest(k.Tenant)))
+}
+
+func (k Key) appendRedis(b []byte, digest string) []byte {
+	b = append(append(b, keyPrefix...), digest...)
+	b = append(append(append(b, ':'), k.Kind...), ':')
+	return base64.RawURLEncoding.AppendEncode(b, []byte(k.ID))
 }
 
 // The names of leases and checkpoints hold those of tenants.
@@ -47,16 +53,22 @@ const (
 	erasuresKey   = keyPrefix + "erasures"
 )
 
+// Notes of replicas, and the names under which there may be some.
+const boardNamesKey = keyPrefix + "notes"
+
+// noteKey is what the envelope of a note says that it is.
+func noteKey(name string) Key { return Key{Kind: "note", ID: name} }
+
+func boardKey(name string) string { return keyPrefix + "note:" + encodeID(name) }
+
 // member names a record of the tenant that is not named with it.
 func (k Key) member() string { return k.Kind + ":" + encodeID(k.ID) }
 
 // parseMember reads what member wrote.
 func parseMember(tenant, member string) (Key, bool) {
 	kind, id, ok := strings.Cut(member, ":")
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(id)
-	key := Key{tenant, kind, string(raw)}
-	// A decoder passes over line ends, which we never write.
-	return key, ok && err == nil && validKind(kind) && key.member() == member
+	raw, sound := decodeID(id)
+	return Key{tenant, kind, raw}, ok && sound && validKind(kind)
 }
 
 // rateKey has the tenant in braces: a cluster keeps what they hold alike in one
@@ -70,22 +82,41 @@ func tenantDigest(tenant string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
+// decodeID reads what encodeID wrote.
+func decodeID(id string) (string, bool) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(id)
+	// A decoder passes over line ends, which we never write.
+	return string(raw), err == nil && encodeID(string(raw)) == id
+}
+
 func encodeID(id string) string { return base64.RawURLEncoding.EncodeToString([]byte(id)) }
 
 // redisKeys returns the Redis keys of what is asked for, and one string that
 // two reads share only if they ask for the same.
 func redisKeys(asks []ask) (names []string, joined string) {
 	names = make([]string, len(asks))
-	var all strings.Builder
+	all, ends := make([]byte, 0, 128*len(asks)), make([]int, len(asks))
+	var digest string
 	for i, a := range asks {
-		names[i] = a.key.redisKey()
-		all.WriteString(names[i])
-		if a.turn > 0 {
-			all.WriteByte('+')
+		if i == 0 || a.key.Tenant != asks[i-1].key.Tenant {
+			digest = tenantDigest(a.key.Tenant)
 		}
-		all.WriteByte(' ')
+		all = a.key.appendRedis(all, digest)
+		ends[i] = len(all)
+		if a.turn > 0 {
+			all = append(all, '+')
+		}
+		all = append(all, ' ')
 	}
-	return names, all.String()
+	joined = string(all)
+	for i, end := range ends {
+		start := 0
+		if i > 0 {
+			start = ends[i-1] + strings.IndexByte(joined[ends[i-1]:], ' ') + 1
+		}
+		names[i] = joined[start:end]
+	}
+	return names, joined
 }
 
 // validKind reports whether name is fit for a key, a metric's label and a log.

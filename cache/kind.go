@@ -3,6 +3,7 @@ package cache
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"sync"
 	"time"
 )
@@ -27,6 +28,16 @@ func (p Policy) check() (Policy, error) {
 		return p, errors.New("a time is negative, or Stale is shorter than Fresh")
 	}
 	return p, nil
+}
+
+// rewriteAfter is how long Redis is not told of a record that comes by again
+// and again, although it may have lost it meanwhile; 0: it is always told. That
+// holds where replicas would have something of knowing how fresh it is.
+func (p Policy) rewriteAfter() time.Duration {
+	if p.Fresh >= aheadLeast {
+		return 0
+	}
+	return min(10*time.Minute, p.Stale/4)
 }
 
 // State is how a record was obtained.
@@ -110,8 +121,8 @@ func (k *kind) revalidates(it *item, now time.Time) bool {
 }
 
 // newItem makes a record from its JSON and its decoded value.
-func (k *kind) newItem(value any, size int, storedAt time.Time) *item {
-	it := &item{value: value, storedAt: storedAt, checked: storedAt, keep: k.policy.Stale, size: size}
+func (k *kind) newItem(value any, data []byte, storedAt time.Time) *item {
+	it := &item{value: value, storedAt: storedAt, checked: storedAt, keep: k.policy.Stale, size: len(data), sum: maphash.Bytes(k.cache.seed, data)}
 	it.ahead.Store(k.policy.aheadOf())
 	return it
 }
@@ -129,15 +140,17 @@ func (k *kind) unpack(key Key, envelope []byte, now time.Time) (*item, error) {
 	if err != nil {
 		return nil, err
 	}
-	it := k.newAbsence(e.storedAt)
-	if !e.absent {
+	var it *item
+	if e.absent {
+		it = k.newAbsence(e.storedAt)
+	} else {
 		value, err := k.decodeSafely(e.data)
 		if err != nil {
 			return nil, err
 		}
-		it = k.newItem(value, len(e.data), e.storedAt)
+		it = k.newItem(value, e.data, e.storedAt)
 	}
-	it.checked = now
+	it.checked, it.written = now, e.storedAt
 	return it, nil
 }
 
@@ -167,7 +180,8 @@ func (k *kind) store(key Key, it *item, data []byte, w *turn) bool {
 	if c.banned.cover(k, key, it, time.Now()) {
 		return false
 	}
-	if !c.memory.put(key, it) || c.remote == nil {
+	told := it.told(c.memory.get(key), k.policy)
+	if !c.memory.put(key, it) || c.remote == nil || told {
 		return true
 	}
 	record := write{

@@ -157,5 +157,6 @@ func (c *Cache) clear() {
 	c.fence.Lock()
 	defer c.fence.Unlock()
 	c.drops++
+	c.trails.clear()
 	c.memory.items.InvalidateAll()
 }

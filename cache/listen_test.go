@@ -69,13 +69,13 @@ func TestDropIsHeard(t *testing.T) {
 		one, _ := simLine(t, m)
 		two, _ := simLine(t, m)
 		l1, l2 := newLoader(t, one, testPolicy), newLoader(t, two, testPolicy)
-		synctest.Wait()
+		gathered()
 		l1.Put("t", "a", doc{"A"})
 		l1.Put("t", "b", doc{"B"})
-		synctest.Wait()
+		gathered()
 		l2.Peek(t.Context(), "t", []string{"a", "b"}, false)
 		l1.Drop("t", "a")
-		synctest.Wait()
+		gathered()
 		for name, l := range map[string]*Loader[doc]{"one": l1, "two": l2} {
 			got := see(l.Peek(t.Context(), "t", []string{"a", "b"}, false))
 			if diff := cmp.Diff([]seen{{"", Failed, ErrMiss}, {"B", Cached, nil}}, got, cmp.Comparer(func(a, b error) bool { return errors.Is(a, b) })); diff != "" {
@@ -93,13 +93,13 @@ func TestDropThatIsPutAtOnce(t *testing.T) {
 		one, _ := simLine(t, m)
 		two, _ := simLine(t, m)
 		l1, l2 := newLoader(t, one, testPolicy), newLoader(t, two, testPolicy)
-		synctest.Wait()
+		gathered()
 		l1.Put("t", "a", doc{"old"})
-		synctest.Wait()
+		gathered()
 		l2.Peek(t.Context(), "t", []string{"a"}, false)
 		l1.Drop("t", "a")
 		l1.Put("t", "a", doc{"new"})
-		synctest.Wait()
+		gathered()
 		if got := l2.Peek(t.Context(), "t", []string{"a"}, false)[0].Value.Name; got != "new" {
 			t.Errorf("two has %q", got)
 		}
@@ -111,7 +111,7 @@ func TestReadThatBeganBeforeADrop(t *testing.T) {
 	c := newCache(t, Config{})
 	l := newLoader(t, c, testPolicy)
 	key, drops := Key{"t", "doc", "a"}, c.dropped()
-	it := l.kind.newItem(doc{"A"}, 1, time.Now())
+	it := l.kind.newItem(doc{"A"}, []byte("1"), time.Now())
 	l.Drop("t", "a")
 	if c.adopt(l.kind, key, it, drops) || c.memory.get(key) != nil {
 		t.Error("it does")
@@ -140,10 +140,10 @@ func TestUnheardDrop(t *testing.T) {
 				m := sim(t)
 				c, line := simLine(t, m)
 				l := newLoader(t, c, testPolicy)
-				synctest.Wait()
+				gathered()
 				l.Put("t", "a", doc{"A"})
 				l.Put("t", "kept", doc{"K"})
-				synctest.Wait()
+				gathered()
 				if tt.deaf > 0 {
 					line.cut(true)
 				}
@@ -170,9 +170,9 @@ func TestDueOnceIn30Seconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := simLine(t, sim(t))
 		l := newLoader(t, c, Policy{Fresh: 10 * time.Minute, Stale: time.Hour})
-		synctest.Wait()
+		gathered()
 		l.Put("t", "a", doc{"A"})
-		synctest.Wait()
+		gathered()
 		src := &fakeSource{}
 		for range 300 {
 			if got := l.Load(t.Context(), "t", []string{"a"}, Options{}, src.load)[0].State; got != Cached {
@@ -192,9 +192,9 @@ func TestAwayRedisMakesNothingDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, line := simLine(t, sim(t))
 		l := newLoader(t, c, Policy{Fresh: 10 * time.Minute, Stale: time.Hour})
-		synctest.Wait()
+		gathered()
 		l.Put("t", "a", doc{"A"})
-		synctest.Wait()
+		gathered()
 		line.cut(true)
 		for range redisTrip {
 			l.Peek(t.Context(), "t", []string{"none"}, false)
@@ -217,9 +217,9 @@ func TestDeafReplicaCatchesUp(t *testing.T) {
 			two, line := simLine(t, m)
 			long := Policy{Fresh: time.Minute, Stale: 30 * 24 * time.Hour} // or the copies would end by themselves
 			p1, p2 := newPeopleFor(t, one, long), newPeopleFor(t, two, long)
-			synctest.Wait()
+			gathered()
 			p1.fill()
-			synctest.Wait()
+			gathered()
 			p2.notes.Peek(t.Context(), "t", []string{"n1", "n2", "n3"}, false)
 			line.cut(true)
 			time.Sleep(time.Second)
@@ -227,7 +227,7 @@ func TestDeafReplicaCatchesUp(t *testing.T) {
 			if err := one.Erase(t.Context(), "t", []string{"person:ann"}, named); err != nil {
 				t.Fatal(err)
 			}
-			synctest.Wait()
+			gathered()
 			if len(two.remembers(t, "canary")) == 0 {
 				t.Fatal("two has heard of it")
 			}
@@ -311,11 +311,11 @@ func TestDueSincePrefetch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := simLine(t, sim(t))
 		l := newLoader(t, c, testPolicy)
-		synctest.Wait()
+		gathered()
 		l.Put("t", "a", doc{"A"})
-		synctest.Wait()
+		gathered()
 		time.Sleep(recheckAfter - time.Millisecond)
-		defer c.Prefetch(t.Context(), []Key{{"t", "doc", "a"}})()
+		defer prefetch(t.Context(), c, []Key{{"t", "doc", "a"}})()
 		time.Sleep(2 * time.Millisecond)
 		src := &fakeSource{docs: map[string]string{"a": "again"}}
 		got := see(l.Load(t.Context(), "t", []string{"a"}, Options{SkipRedis: true}, src.load))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -18,7 +19,7 @@ type LoaderConfig[V any] struct {
 	Policy   Policy                  // how long a record may be used
 	Deadline time.Duration           // of one load, on a context of its own; must be set, and is less than 44 s
 	Encode   func(V) ([]byte, error) // to compact JSON; nil: encoding/json
-	Decode   func([]byte) (V, error) // from the JSON that Encode made, which it may keep; nil: encoding/json
+	Decode   func([]byte) (V, error) // from what Encode made, which it may keep; it refuses what is not JSON; nil: encoding/json
 	Absent   func(error) bool        // whether a load's error says that the ids it did not answer do not exist; nil: none does
 	Unasked  func(error) bool        // whether it says that the source was not asked, so that no back-off is called for; nil: none does
 
@@ -114,15 +115,22 @@ func NewLoader[V any](c *Cache, cfg LoaderConfig[V]) (*Loader[V], error) {
 // the copy answers with its error for a while, without another.
 func (l *Loader[V]) Load(ctx context.Context, tenant string, ids []string, opt Options, load Load[V]) []Result[V] {
 	results := make([]Result[V], len(ids))
-	want, ripe := l.fromMemory(tenant, ids, results, &opt)
+	want, ripe := l.fromMemory(ctx, tenant, ids, results, &opt)
 	if ripe && !opt.StaleNow {
 		l.kind.refresh(ctx, tenant, ids, l.source(load))
 	}
 	if len(want) > 0 {
 		answers := l.kind.load(ctx, tenant, want, opt, l.source(load))
+		next := 0 // want is in the order of ids
 		for i, id := range ids {
-			if a, ok := answers[id]; ok {
-				results[i] = result[V](id, a)
+			at := next
+			if at == len(want) || want[at] != id { // answered by memory, or there before
+				at = slices.Index(want, id)
+			} else {
+				next++
+			}
+			if at >= 0 {
+				results[i] = result[V](id, answers[at])
 			}
 		}
 	}
@@ -133,7 +141,7 @@ func (l *Loader[V]) Load(ctx context.Context, tenant string, ids []string, opt O
 // and a stale copy comes without an error.
 func (l *Loader[V]) Peek(ctx context.Context, tenant string, ids []string, skipRedis bool) []Result[V] {
 	results := make([]Result[V], len(ids))
-	want, _ := l.fromMemory(tenant, ids, results, nil)
+	want, _ := l.fromMemory(ctx, tenant, ids, results, nil)
 	if !skipRedis {
 		l.fromRedis(ctx, tenant, want, results)
 	}
@@ -145,10 +153,30 @@ func (l *Loader[V]) Peek(ctx context.Context, tenant string, ids []string, skipR
 	return l.counted(results)
 }
 
+// Recall returns what memory has of the id, of whatever age. It is good for
+// guessing what will be asked for next, and counts nowhere.
+func (l *Loader[V]) Recall(tenant, id string) (v V, ok bool) {
+	if it := l.kind.cache.memory.get(l.key(tenant, id)); it != nil && !it.absent {
+		v, ok = it.value.(V)
+	}
+	return v, ok
+}
+
 // Put keeps a record that was obtained otherwise, as of now.
 func (l *Loader[V]) Put(tenant, id string, v V) {
 	r := l.record(v, time.Now())
 	if key := l.key(tenant, id); r.data != nil && !l.kind.store(key, r.item, r.data, nil) {
+		l.kind.cache.follow(key)
+	}
+}
+
+// Note is Put for a record that comes by again and again, as a row of a list:
+// Redis is not told of it again while it has it so, for some minutes. Records that
+// are fresh for long are Put all the same.
+func (l *Loader[V]) Note(tenant, id string, v V) {
+	r, key := l.record(v, time.Now()), l.key(tenant, id)
+	r.item.steady = true
+	if r.data != nil && !l.kind.store(key, r.item, r.data, nil) {
 		l.kind.cache.follow(key)
 	}
 }
@@ -175,12 +203,13 @@ func (l *Loader[V]) key(tenant, id string) Key { return Key{tenant, l.kind.name,
 // fromMemory answers what memory can, and returns the ids, each once, that
 // have no fresh copy, and whether a fresh one is ripe. With options, a copy
 // that is to be left alone for a while is an answer too.
-func (l *Loader[V]) fromMemory(tenant string, ids []string, results []Result[V], opt *Options) (want []string, ripe bool) {
+func (l *Loader[V]) fromMemory(ctx context.Context, tenant string, ids []string, results []Result[V], opt *Options) (want []string, ripe bool) {
 	now := time.Now()
 	var seen map[string]bool // made only when something is wanted
 	for i, id := range ids {
-		it := l.kind.cache.memory.get(l.key(tenant, id))
+		it := l.kind.recall(ctx, l.key(tenant, id))
 		a := answer{item: it, state: l.kind.judge(it, now)}
+		l.kind.counts.inMemory.add(a.state)
 		paused := opt != nil && a.state == Stale && l.kind.paused(&a, now, opt)
 		results[i] = result[V](id, a)
 		if a.state == Cached {
@@ -204,10 +233,10 @@ func (l *Loader[V]) fromRedis(ctx context.Context, tenant string, want []string,
 	for i, id := range want {
 		asks[i].key = l.key(tenant, id)
 	}
-	found := l.kind.cache.fetch(ctx, asks).found
+	read := l.kind.cache.fetch(ctx, asks)
 	now := time.Now()
 	for i, r := range results {
-		it := found[l.key(tenant, r.ID)]
+		it := read.of(l.key(tenant, r.ID)).item
 		if it != nil && (r.State == Failed || !it.storedAt.Before(r.StoredAt)) { // as old means that it was due
 			results[i] = result[V](r.ID, answer{item: it, state: l.kind.judge(it, now)})
 		}
@@ -234,12 +263,15 @@ func (l *Loader[V]) record(v V, storedAt time.Time) record {
 		l.kind.counts.unencodable.Add(1)
 		data = nil
 	}
-	return record{item: l.kind.newItem(v, len(data), storedAt), data: data}
+	return record{item: l.kind.newItem(v, data, storedAt), data: data}
 }
 
 func (l *Loader[V]) counted(results []Result[V]) []Result[V] {
 	for _, r := range results {
 		l.kind.counts.answered[r.State].Add(1)
+		if r.State == Cached || r.State == Stale {
+			l.kind.counts.ages.add(time.Since(r.StoredAt))
+		}
 	}
 	return results
 }

@@ -217,7 +217,8 @@ func TestStats(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		src.set(nil, errDown)
 		load("a", "gone") // one stale, one failed
-		want := KindStats{Kind: "doc", Loaded: 1, Cached: 1, Stale: 1, Absent: 2, Failed: 1, Loads: 2, LoadedIDs: 4, LoadErrors: 1}
+		want := KindStats{Kind: "doc", Loaded: 1, Cached: 1, Stale: 1, Absent: 2, Failed: 1, Loads: 2, LoadedIDs: 4, LoadErrors: 1,
+			InMemory: TierStats{Hit: 1, Stale: 1, Negative: 1, Miss: 3}, Ages: []uint64{1, 0, 0, 1, 0, 0, 0, 0, 0}, AgeSeconds: 120, Oldest: testPolicy.Stale}
 		if diff := cmp.Diff([]KindStats{want}, c.Stats().Kinds); diff != "" {
 			t.Errorf("Stats (-want +got):\n%s", diff)
 		}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// look fills f.copies, gives up the claims of the keys that need no load, and
+// look fills the slots of f, gives up the claims of the keys that need no load, and
 // returns the others. Keys that another replica is loading go to a flight of
 // their own, which waits for that.
 //
@@ -22,8 +22,7 @@ func (k *kind) look(ctx context.Context, f *flight, j job) (load []Key) {
 		if j.waits {
 			j.alone = k.nap(len(f.keys), j.patience)
 		}
-		clear(f.lost)
-		want := k.lookMemory(f)
+		want := k.lookMemory(ctx, f)
 		if len(want) > 0 {
 			k.lookRemote(ctx, f, want, j)
 		}
@@ -57,53 +56,53 @@ func (k *kind) nap(keys int, patience time.Time) bool {
 	return true
 }
 
-// lookMemory fills f.copies, and returns the keys of which it has none that is
+// lookMemory fills the slots of f, and returns the keys of which it has none that is
 // good enough.
-func (k *kind) lookMemory(f *flight) (want []Key) {
+func (k *kind) lookMemory(ctx context.Context, f *flight) (want []Key) {
 	now := time.Now()
-	f.copies = make(map[Key]answer, len(f.keys))
-	for _, key := range f.keys {
-		it := k.cache.memory.get(key)
-		f.copies[key] = answer{item: it, state: k.judge(it, now)}
-		if !f.enough(key) {
+	for i, key := range f.keys {
+		it, at := k.recall(ctx, key), &f.slots[i]
+		at.copied, at.lost = answer{item: it, state: k.judge(it, now)}, false
+		if !f.enough(at) {
 			want = append(want, key)
 		}
 	}
 	return want
 }
 
-// enough reports whether the copy of key needs no load: it is fresh, and not
+// enough reports whether the copy of a key needs no load: it is fresh, and not
 // the one that a flight ahead of its time is there to replace.
-func (f *flight) enough(key Key) bool {
-	c := f.copies[key]
+func (f *flight) enough(at *slot) bool {
+	c := at.copied
 	replaced := f.ahead && c.item != nil && c.item.ahead.Load() == aheadBusy
 	return c.state.fresh() && !replaced
 }
 
-// lookRemote betters f.copies by what Redis has for keys, and asks for the
+// lookRemote betters the copies of f by what Redis has for keys, and asks for the
 // turns of those that will have to be loaded. A turn that came with
 // [Cache.Prefetch] is taken.
 func (k *kind) lookRemote(ctx context.Context, f *flight, keys []Key, j job) {
 	turns := k.cache.takesTurns() && !j.alone
 	asks := make([]ask, 0, len(keys))
 	for _, key := range keys {
-		a := ask{key: key}
-		if turns && k.wantsTurn(f, key) && !k.take(f, key) {
+		a, at := ask{key: key}, f.slot(key)
+		if turns && k.wantsTurn(f, at) && !k.take(key, at) {
 			a.turn = k.turnTime()
 		}
-		if a.turn > 0 || !j.skipRedis || k.onlyDue(f.copies[key].item, time.Now()) {
+		if a.turn > 0 || !j.skipRedis || k.onlyDue(at.copied.item, time.Now()) {
 			asks = append(asks, a)
 		}
 	}
 	r := k.cache.fetch(ctx, asks)
 	now := time.Now()
 	for _, a := range asks {
-		old := f.copies[a.key].item
-		if it := r.found[a.key]; it != nil && (old == nil || !it.storedAt.Before(old.storedAt)) { // as old means that it was due
-			f.copies[a.key] = answer{item: it, state: k.judge(it, now)}
+		at := f.slot(a.key)
+		old, found := at.copied.item, r.of(a.key)
+		if it := found.item; it != nil && (old == nil || !it.storedAt.Before(old.storedAt)) { // as old means that it was due
+			at.copied = answer{item: it, state: k.judge(it, now)}
 		}
-		if a.turn > 0 && !k.take(f, a.key) && r.lost[a.key] {
-			f.lost[a.key] = true
+		if a.turn > 0 && !k.take(a.key, at) && found.lost {
+			at.lost = true
 		}
 	}
 }
@@ -120,20 +119,20 @@ func (k *kind) onlyDue(it *item, now time.Time) bool {
 	return it.age(now) < k.policy.Fresh
 }
 
-// wantsTurn reports whether one replica alone has to load key: there is nothing
+// wantsTurn reports whether one replica alone has to load a key: there is nothing
 // to show, or nobody waits for it.
-func (k *kind) wantsTurn(f *flight, key Key) bool {
-	c := f.copies[key]
+func (k *kind) wantsTurn(f *flight, at *slot) bool {
+	c := at.copied
 	return c.state == Failed || f.ahead || k.revalidates(c.item, time.Now())
 }
 
-// take hands the turn of key, if this process has it, to f.
-func (k *kind) take(f *flight, key Key) bool {
+// take hands the turn of key, if this process has it, to its flight.
+func (k *kind) take(key Key, at *slot) bool {
 	w := k.cache.turns.take(key)
 	if w == nil {
-		return f.turns[key] != nil
+		return at.turn != nil
 	}
-	f.turns[key] = w
+	at.turn = w
 	return true
 }
 
@@ -143,14 +142,15 @@ func (k *kind) take(f *flight, key Key) bool {
 func (k *kind) sort(f *flight, keys []Key, j job) (load, others []Key) {
 	waited, now := false, time.Now()
 	for _, key := range keys {
-		c := f.copies[key]
+		at := f.slot(key)
+		c := at.copied
 		shown := f.ahead || c.state == Stale && (j.staleNow || k.revalidates(c.item, now))
 		switch {
-		case f.enough(key):
-			k.cache.giveBack(f.turns[key])
-		case f.lost[key] && shown:
+		case f.enough(at):
+			k.cache.giveBack(at.turn)
+		case at.lost && shown:
 			k.beat(f, key, ErrRevalidating)
-		case f.lost[key] && c.state == Failed:
+		case at.lost && c.state == Failed:
 			others = append(others, key)
 		default:
 			load = append(load, key)

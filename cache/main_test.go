@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -110,4 +111,16 @@ func see(results []Result[doc]) []seen {
 		out[i] = seen{r.Value.Name, r.State, r.Err}
 	}
 	return out
+}
+
+// gathered waits until what was queued for Redis is there.
+func gathered() {
+	synctest.Wait()
+	time.Sleep(gatherFor)
+	synctest.Wait()
+}
+
+func prefetch(ctx context.Context, c *Cache, keys []Key, peeked ...Key) (release func()) {
+	_, release = c.Prefetch(ctx, keys, peeked...)
+	return release
 }

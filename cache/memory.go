@@ -20,6 +20,9 @@ type item struct {
 	keep     time.Duration // how long after storedAt it may be used at all
 	size     int           // bytes of its JSON
 	shared   bool          // read from Redis: perhaps another replica's, by another clock
+	sum      uint64        // digest of its JSON; good in this process
+	steady   bool          // see [Loader.Note]
+	written  time.Time     // storedAt of the same record as Redis has it; set before it is in memory
 
 	reading sync.Once // of about
 	about   []subjectID
@@ -44,8 +47,23 @@ func (it *item) follow(old *item) {
 	it.pause.Store(old.pause.Load())
 }
 
+// told reports whether Redis need not be told of a record, since it has old,
+// which is the same. It notes since when.
+func (it *item) told(old *item, p Policy) bool {
+	it.written = it.storedAt
+	if !it.steady || old == nil || old.absent || old.sum != it.sum || it.storedAt.Sub(old.written) >= p.rewriteAfter() {
+		return false
+	}
+	it.written = old.written
+	return true
+}
+
 // age is never negative: clocks step back, and replicas' clocks differ.
 func (it *item) age(now time.Time) time.Duration { return max(0, now.Sub(it.storedAt)) }
+
+// resident is what so many bytes take: the runtime rounds them up by an eighth at
+// most.
+func resident(bytes int) int { return bytes + bytes/8 }
 
 // itemOverhead is what an entry weighs beside its key and its JSON, in bytes:
 // the tier's own node, the item and the pointers of the decoded record.
@@ -54,14 +72,23 @@ const itemOverhead = 512
 // memory is the tier in the process.
 type memory struct {
 	items *otter.Cache[Key, *item]
+	door  *door
+
+	evicted, evictedBytes atomic.Uint64
 }
 
 func newMemory(bytes uint64) (*memory, error) {
-	items, err := otter.New(&otter.Options[Key, *item]{
+	m := &memory{door: newDoor(bytes)}
+	var err error
+	m.items, err = otter.New(&otter.Options[Key, *item]{
 		MaximumWeight: bytes,
-		Weigher: func(k Key, it *item) uint32 {
-			weight := itemOverhead + len(k.Tenant) + len(k.Kind) + len(k.ID) + it.size
-			return uint32(min(weight, math.MaxUint32))
+		Weigher:       weigh,
+		OnAtomicDeletion: func(e otter.DeletionEvent[Key, *item]) {
+			if e.Cause == otter.CauseOverflow {
+				m.door.crowded(time.Now())
+				m.evicted.Add(1)
+				m.evictedBytes.Add(uint64(weigh(e.Key, e.Value)))
+			}
 		},
 		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[Key, *item]) time.Duration {
 			return max(1, e.Value.keep-e.Value.age(time.Now()))
@@ -70,7 +97,12 @@ func newMemory(bytes uint64) (*memory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &memory{items: items}, nil
+	return m, nil
+}
+
+func weigh(k Key, it *item) uint32 {
+	weight := itemOverhead + resident(len(k.Tenant)+len(k.Kind)+len(k.ID)+it.size)
+	return uint32(min(weight, math.MaxUint32))
 }
 
 // get returns the item, fresh or not, or nil.
@@ -94,6 +126,14 @@ func (m *memory) put(key Key, it *item) bool {
 		return it, otter.WriteOp
 	})
 	return kept
+}
+
+// admit is put for what Redis has. While memory is full it has no room for what
+// may never be read again.
+func (m *memory) admit(key Key, it *item, now time.Time) {
+	if m.get(key) != nil || m.door.opens(key, now) {
+		m.put(key, it)
+	}
 }
 
 // drop removes the item unless it is more recent than asOf, and reports

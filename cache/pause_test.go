@@ -104,8 +104,8 @@ func TestBackOffEndsWithANewerCopy(t *testing.T) {
 			t.Errorf("%d loads, want 1", n)
 		}
 		l2.Put("t", "a", doc{"new"})
-		synctest.Wait()
-		one.Prefetch(t.Context(), []Key{{"t", "doc", "a"}})()
+		gathered()
+		prefetch(t.Context(), one, []Key{{"t", "doc", "a"}})()
 		if got := l1.Load(t.Context(), "t", []string{"a"}, Options{}, down.load)[0]; got.Value.Name != "new" || got.State != Cached {
 			t.Errorf("%q as %v", got.Value.Name, got.State)
 		}
@@ -121,7 +121,7 @@ func TestReadOfTheSameCopyKeepsItsPause(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		down := &fakeSource{err: errDown}
 		for range 5 {
-			c.Prefetch(t.Context(), []Key{{"t", "doc", "a"}})()
+			prefetch(t.Context(), c, []Key{{"t", "doc", "a"}})()
 			if got := l.Load(t.Context(), "t", []string{"a"}, Options{SkipRedis: true}, down.load)[0]; !errors.Is(got.Err, errDown) {
 				t.Errorf("error = %v", got.Err)
 			}

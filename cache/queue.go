@@ -8,11 +8,19 @@ import (
 )
 
 const (
-	queueLanes = 2       // workers; a key is always the same one's
-	laneKeys   = 4096    // keys that may wait in a lane
-	laneBytes  = 8 << 20 // bytes that may wait in a lane
-	batchKeys  = 64      // keys in one pipeline
+	queueLanes = 1        // workers; a key is always the same one's
+	laneKeys   = 8192     // keys that may wait in a lane
+	laneBytes  = 16 << 20 // bytes that may wait in a lane
+	batchKeys  = 64       // keys in one pipeline
 	batchBytes = 512 << 10
+
+	// gatherFor is how long a lane waits after the first of a batch for the
+	// others, where nobody says how long they take to come.
+	gatherFor = 2 * time.Millisecond
+
+	// gatherAtMost is how long it waits for the rest of what is being put together,
+	// see [Cache.Gather]: other replicas may be waiting for what is there.
+	gatherAtMost = 100 * time.Millisecond
 
 	// flushBound is how long Close goes on sending what is queued.
 	flushBound = time.Second
@@ -40,20 +48,24 @@ func (w write) size() int { return len(w.key.ID) + len(w.entry.data) }
 // record never overwrites a newer one.
 type queue struct {
 	seed    maphash.Seed
+	crowd   crowd
 	lanes   [queueLanes]lane
 	workers sync.WaitGroup
 }
 
 // lane is the part of a queue that one worker empties.
 type lane struct {
-	send func([]write)
-	wake chan struct{} // holds a token while there may be something to send
-	busy chan struct{} // holds a token from when a batch is taken until it has been sent
+	send  func([]write)
+	crowd *crowd
+	wake  chan struct{} // holds a token while there may be something to send
+	hurry chan struct{} // holds a token when that must not wait for more
+	busy  chan struct{} // holds a token from when a batch is taken until it has been sent
 
 	mu      sync.Mutex
 	pending map[Key]write // guarded by mu, as are the others
 	order   []Key         // the keys of pending, first come first
 	bytes   int           // size of pending
+	urgent  bool          // something of it is not to wait for more
 	closed  bool
 }
 
@@ -62,6 +74,7 @@ func newQueue(send func([]write)) *queue {
 	for i := range q.lanes {
 		l := &q.lanes[i]
 		l.send, l.wake, l.busy, l.pending = send, make(chan struct{}, 1), make(chan struct{}, 1), map[Key]write{}
+		l.crowd, l.hurry = &q.crowd, make(chan struct{}, 1)
 		q.workers.Go(l.work)
 	}
 	return q
@@ -101,10 +114,14 @@ func (l *lane) add(w write) bool {
 		return false
 	}
 	l.pending[w.key], l.bytes = w, bytes
+	l.urgent = l.urgent || w.remove
 	if !queued {
 		l.order = append(l.order, w.key)
 	}
-	l.signal()
+	if l.full() {
+		signal(l.hurry)
+	}
+	signal(l.wake)
 	return true
 }
 
@@ -114,9 +131,15 @@ func (w write) newer(next write) bool {
 	return !w.remove && !next.remove && w.entry.storedAt.After(next.entry.storedAt)
 }
 
-func (l *lane) signal() {
+// full reports whether what is pending is not to wait for more. It is called with
+// the lock held.
+func (l *lane) full() bool {
+	return l.closed || l.urgent || len(l.order) >= batchKeys || l.bytes >= batchBytes
+}
+
+func signal(token chan struct{}) {
 	select {
-	case l.wake <- struct{}{}:
+	case token <- struct{}{}:
 	default:
 	}
 }
@@ -126,6 +149,7 @@ func (l *lane) work() {
 	var deadline time.Time // of the flush; zero until the lane is closed
 	for range l.wake {
 		for {
+			l.gather()
 			sent, closed := l.sendNext(&deadline)
 			if closed && !sent {
 				return
@@ -134,6 +158,32 @@ func (l *lane) work() {
 				break
 			}
 		}
+	}
+}
+
+// gather lets more come, unless that is not worth waiting for. What is removed
+// is gone at once.
+func (l *lane) gather() {
+	l.mu.Lock()
+	ready := l.full() || len(l.order) == 0
+	select {
+	case <-l.hurry: // it was for what is full now, or has been sent
+	default:
+	}
+	l.mu.Unlock()
+	if ready {
+		return
+	}
+	wait, all := gatherFor, l.crowd.turn()
+	if all != nil {
+		wait = gatherAtMost
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-all:
+	case <-l.hurry:
+	case <-timer.C:
 	}
 }
 
@@ -195,6 +245,7 @@ func (l *lane) take() (batch []write, closed bool) {
 		size += w.size()
 	}
 	l.bytes -= size
+	l.urgent = l.urgent && len(l.order) > 0
 	return batch, l.closed
 }
 
@@ -202,5 +253,6 @@ func (l *lane) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
-	l.signal()
+	signal(l.hurry)
+	signal(l.wake)
 }

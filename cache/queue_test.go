@@ -58,7 +58,7 @@ func TestQueueKeepsTheMostRecent(t *testing.T) {
 			r := &recorder{gate: make(chan struct{})}
 			q := newQueue(r.send)
 			q.add(put("a", "0", 0))
-			synctest.Wait() // the lane is busy with that, so that what follows has to wait
+			gathered() // the lane is busy with that, so that what follows has to wait
 			for _, w := range tt.add {
 				if !q.add(w) {
 					t.Errorf("%s: not taken", tt.name)
@@ -167,9 +167,9 @@ func TestQueueWithdraw(t *testing.T) {
 		r := &recorder{gate: make(chan struct{})}
 		q := newQueue(r.send)
 		for i := range 20 {
-			q.add(put("busy"+strconv.Itoa(i), "1", 0)) // both lanes are
+			q.add(put("busy"+strconv.Itoa(i), "1", 0)) // the lane is
 		}
-		synctest.Wait()
+		gathered()
 		for i := range 20 {
 			q.add(put("a"+strconv.Itoa(i), "1", 0))
 			q.add(put("b"+strconv.Itoa(i), "1", 0))
@@ -180,7 +180,7 @@ func TestQueueWithdraw(t *testing.T) {
 			defer close(done)
 			keys = q.withdraw(func(w write) bool { return w.key.ID[0] == 'a' })
 		}()
-		synctest.Wait()
+		gathered()
 		select {
 		case <-done:
 			t.Error("returned while a batch is being sent")

@@ -108,7 +108,7 @@ func TestReplicasShare(t *testing.T) {
 		two := newLoader(t, newCache(t, Config{Redis: client()}), testPolicy)
 		src := &fakeSource{docs: map[string]string{"a": "A"}}
 		load := func(l *Loader[doc]) []seen {
-			defer synctest.Wait() // the writes have reached Redis
+			defer gathered() // the writes have reached Redis
 			return see(l.Load(t.Context(), "t", []string{"a", "gone"}, Options{}, src.load))
 		}
 		steps := []struct {
@@ -147,7 +147,7 @@ func TestRedisLifetimes(t *testing.T) {
 		l := newLoader(t, newCache(t, Config{Redis: client()}), testPolicy)
 		l.Put("t", "a", doc{"A"})
 		l.PutAbsent("t", "gone")
-		synctest.Wait()
+		gathered()
 		for id, want := range map[string]time.Duration{"a": testPolicy.Stale, "gone": testPolicy.Missing} {
 			got := m.TTL(Key{"t", "doc", id}.redisKey())
 			if got < want*9/10 || got > want*11/10 {
@@ -219,6 +219,9 @@ func TestFrozenRedisCostsThreeWaits(t *testing.T) {
 		if stats.Reads != 3 || stats.ReadErrors != 3 || stats.Bypassed != 3 {
 			t.Errorf("reads %d, errors %d, bypassed %d; want 3 of each", stats.Reads, stats.ReadErrors, stats.Bypassed)
 		}
+		if k := c.Stats().Kinds[0]; k.RedisErrors != 3 || k.RedisBypassed != 3 || k.InRedis != (TierStats{}) {
+			t.Errorf("keys: %d without an answer, %d bypassed, others %+v; want 3, 3 and none", k.RedisErrors, k.RedisBypassed, k.InRedis)
+		}
 		time.Sleep(500 * time.Millisecond) // writes that were under way when it opened have ended
 		wire.sent()
 		l.Load(t.Context(), "t", []string{"a"}, Options{}, src.load)
@@ -245,7 +248,7 @@ func TestBreakerClosesByItself(t *testing.T) {
 		c := newCache(t, Config{Redis: client})
 		l := newLoader(t, c, testPolicy)
 		l.Put("t", "a", doc{"A"})
-		synctest.Wait()
+		gathered()
 		wire.fail = errors.New("connection refused")
 		for range 5 {
 			l.Peek(t.Context(), "t", []string{"b"}, false)
@@ -277,15 +280,15 @@ func TestPrefetchIsOnePipeline(t *testing.T) {
 		for _, id := range []string{"a", "b", "c"} {
 			filler.Put("t", id, doc{strings.ToUpper(id)})
 		}
-		synctest.Wait()
+		gathered()
 
 		client, wire := simClient(t, m.Dial)
 		c := newCache(t, Config{Redis: client})
 		l := newLoader(t, c, testPolicy)
 		l.Put("t", "c", doc{"mine"})
-		synctest.Wait()
+		gathered()
 		wire.sent()
-		c.Prefetch(t.Context(), []Key{
+		prefetch(t.Context(), c, []Key{
 			{"t", "doc", "a"}, {"t", "doc", "b"}, {"t", "doc", "a"}, {"t", "doc", "c"}, {"t", "doc", "none"}, {"t", "nobody's", "x"},
 		})
 		if diff := cmp.Diff(map[string]int{"pipeline of getrange": 1}, wire.sent()); diff != "" {
@@ -300,7 +303,7 @@ func TestPrefetchIsOnePipeline(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("loads after it (-want +got):\n%s", diff)
 		}
-		synctest.Wait()
+		gathered()
 		if got := wire.sent(); got["pipeline of getrange"] != 0 {
 			t.Errorf("Redis was asked again: %v", got)
 		}

@@ -86,11 +86,11 @@ func (k *kind) claimAhead(keys []Key) *flight {
 
 // withdraw ends a flight that found no place, before it began.
 func (k *kind) withdraw(f *flight) {
-	f.copies = make(map[Key]answer, len(f.keys))
+	f.open()
 	now := time.Now()
-	for _, key := range f.keys {
+	for i, key := range f.keys {
 		it := k.cache.memory.get(key)
-		f.copies[key] = answer{item: it, state: k.judge(it, now)}
+		f.slots[i].copied = answer{item: it, state: k.judge(it, now)}
 	}
 	k.skip(f, f.keys)
 	k.land(f, nil, nil)
@@ -102,7 +102,7 @@ func (k *kind) skip(f *flight, keys []Key) {
 	f.behind = ErrBusy
 	k.counts.skipped.Add(1)
 	for _, key := range keys {
-		k.cache.giveBack(f.turns[key])
+		k.cache.giveBack(f.slot(key).turn)
 		k.beat(f, key, ErrBusy)
 	}
 }

@@ -81,7 +81,7 @@ func TestBehindFindsNothing(t *testing.T) {
 				l.Put("t", "a", doc{"old"})
 				src := &fakeSource{}
 				load := func() seen {
-					defer synctest.Wait()
+					defer gathered()
 					return see(l.Load(t.Context(), "t", []string{"a"}, Options{}, src.load))[0]
 				}
 				want := seen{"old", Stale, ErrRevalidating}
@@ -139,7 +139,7 @@ func TestPlacesBehind(t *testing.T) {
 				if errors.Is(got.Err, ErrBusy) {
 					busy++
 				}
-				synctest.Wait()
+				gathered()
 			}
 			if n := len(src.asked()); n != maxBehind {
 				t.Errorf("%d loads at once, want %d", n, maxBehind)
@@ -148,7 +148,7 @@ func TestPlacesBehind(t *testing.T) {
 				t.Errorf("%d skipped, %d told so; want 10", got, busy)
 			}
 			go func() { waiter <- see(l.Load(t.Context(), "t", []string{"none"}, Options{}, src.load)) }()
-			synctest.Wait()
+			gathered()
 			if n := len(src.asked()); n != maxBehind+1 {
 				t.Errorf("a load that is waited for has to find a place, too")
 			}
@@ -156,7 +156,7 @@ func TestPlacesBehind(t *testing.T) {
 			time.Sleep(5 * time.Second)
 			for _, id := range ids {
 				l.Load(t.Context(), "t", []string{id}, Options{}, src.load)
-				synctest.Wait()
+				gathered()
 			}
 			time.Sleep(time.Second)
 			for i, got := range see(l.Peek(t.Context(), "t", ids, false)) {
@@ -180,12 +180,12 @@ func TestCloseEndsWhatIsBehind(t *testing.T) {
 			ended <- ctx.Err()
 			return nil, ctx.Err()
 		})
-		synctest.Wait()
+		gathered()
 		c.Close()
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Errorf("it ended with %v, want by Close", err)
 		}
-		synctest.Wait()
+		gathered()
 		if n := len(c.behind); n != 0 {
 			t.Errorf("%d places are not given up", n)
 		}
@@ -218,12 +218,12 @@ func TestMassExpiry(t *testing.T) {
 					t.Fatalf("%s is %v after %v", id, r.State, time.Since(begun))
 				}
 				if i%32 == 0 {
-					synctest.Wait()
+					gathered()
 				}
 			}
 			time.Sleep(5 * time.Second)
 		}
-		synctest.Wait()
+		gathered()
 		mu.Lock()
 		defer mu.Unlock()
 		active := loads[5*time.Minute/2/bucket : len(loads)-1] // nothing is due before half of the time
@@ -293,7 +293,7 @@ func TestNothingIsAheadOfAShortTime(t *testing.T) {
 		if got := l.Load(t.Context(), "t", []string{"a"}, Options{}, src.load)[0].State; got != Cached {
 			t.Errorf("state = %v", got)
 		}
-		synctest.Wait()
+		gathered()
 		if n := len(src.asked()); n != 0 {
 			t.Errorf("%d loads, want none", n)
 		}

@@ -39,6 +39,7 @@ type remote struct {
 	counts redisCounters
 
 	deadline time.Duration // of one read
+	prompt   bool          // the client returns when a call's context ends
 	ring     *keyring      // nil: nothing is encrypted
 	name     string        // of this process in notices
 	longest  atomic.Int64  // longest time that any record is kept, in nanoseconds
@@ -46,7 +47,7 @@ type remote struct {
 
 func newRemote(cfg Config, ring *keyring) (*remote, error) {
 	deadline := cfg.redisDeadline()
-	r := &remote{client: cfg.Redis, deadline: deadline, ring: ring, name: rand.Text()}
+	r := &remote{client: cfg.Redis, prompt: prompt(cfg.Redis), deadline: deadline, ring: ring, name: rand.Text()}
 	var err error
 	r.reads, err = breaker.New(breaker.Config{
 		Name: "redis", Upstream: "redis", Operation: "read",
@@ -112,6 +113,9 @@ func (r *remote) ready() bool {
 	return true
 }
 
+// The bounds of a value that is read, made once.
+var fromStart, toLimit any = 0, maxEnvelope
+
 // ask is one key of a read.
 type ask struct {
 	key  Key
@@ -129,16 +133,18 @@ type reply struct {
 // read asks for all keys in one pipeline, and for the turns that go with them.
 // What it could not get is a reply that is not answered: never an error.
 func (r *remote) read(ctx context.Context, asks []ask, names []string) []reply {
-	replies, err := call(ctx, r.reads, func(ctx context.Context) ([]reply, error) {
+	replies, err := callBy(ctx, r.guardReads, func(ctx context.Context) ([]reply, error) {
 		r.counts.reads.Add(1)
 		pipe := r.client.Pipeline()
 		gets, sets := make([]*redis.StringCmd, len(asks)), make([]*redis.StatusCmd, len(asks))
 		for i, a := range asks {
 			// GETRANGE rather than GET, so that a value of any size under
 			// one of our keys costs at most maxEnvelope and a byte.
-			gets[i] = pipe.GetRange(ctx, names[i], 0, maxEnvelope)
+			gets[i] = redis.NewStringCmd(ctx, "getrange", names[i], fromStart, toLimit)
+			_ = pipe.Process(ctx, gets[i]) // it is only queued
 			if a.turn > 0 {
-				sets[i] = pipe.SetArgs(ctx, a.key.turnKey(), r.name, redis.SetArgs{Mode: "NX", TTL: a.turn})
+				sets[i] = redis.NewStatusCmd(ctx, "set", a.key.turnKey(), r.name, "px", max(a.turn.Milliseconds(), 1), "nx")
+				_ = pipe.Process(ctx, sets[i])
 			}
 		}
 		if _, err := submit(ctx, pipe); err != nil {
@@ -208,11 +214,39 @@ func sift(ctx context.Context, cmds []*redis.StringCmd) ([]reply, error) {
 	return replies, nil
 }
 
-// call runs fn behind b and hands its value over. When b gives a call up, fn
-// may still be running: its value is then lost, and touches nothing of ours.
+// guard runs a function behind a breaker.
+type guard func(context.Context, func(context.Context) error) error
+
+// guardReads spares a read a goroutine of its own, if the client returns when
+// the context ends.
+func (r *remote) guardReads(ctx context.Context, fn func(context.Context) error) error {
+	if r.prompt {
+		return r.reads.DoInPlace(ctx, fn)
+	}
+	return r.reads.Do(ctx, fn)
+}
+
+// prompt reports whether a client heeds the end of a context while it waits for
+// Redis, as one of [RedisClient] does.
+func prompt(client redis.UniversalClient) bool {
+	switch c := client.(type) {
+	case *redis.Client:
+		return c.Options().ContextTimeoutEnabled
+	case *redis.ClusterClient:
+		return c.Options().ContextTimeoutEnabled
+	}
+	return false
+}
+
+// call runs fn behind a breaker and hands its value over. When that gives a call up,
+// fn may still be running: its value is then lost, and touches nothing of ours.
 func call[T any](ctx context.Context, b *breaker.Breaker, fn func(context.Context) (T, error)) (T, error) {
+	return callBy(ctx, b.Do, fn)
+}
+
+func callBy[T any](ctx context.Context, do guard, fn func(context.Context) (T, error)) (T, error) {
 	out := make(chan T, 1)
-	err := b.Do(ctx, func(ctx context.Context) error {
+	err := do(ctx, func(ctx context.Context) error {
 		v, err := fn(ctx)
 		out <- v
 		return err

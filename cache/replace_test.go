@@ -22,10 +22,10 @@ func TestReplacedLoader(t *testing.T) {
 		got := make(chan Result[doc], 2)
 		ask := func(l *Loader[doc]) { got <- l.Load(t.Context(), "t", []string{"a"}, Options{}, load)[0] }
 		go ask(old)
-		synctest.Wait()
+		gathered()
 		young := newLoader(t, c, Policy{Fresh: 10 * time.Second, Stale: time.Hour})
 		go ask(young)
-		synctest.Wait()
+		gathered()
 		close(answers)
 		for range 2 {
 			if r := <-got; r.State != Loaded || r.Value.Name != "A" {
@@ -59,11 +59,11 @@ func TestReplacedLoaderDrops(t *testing.T) {
 			<-answers
 			return map[string]doc{"a": {"A"}}, nil
 		})
-		synctest.Wait()
+		gathered()
 		young := newLoader(t, c, testPolicy)
 		young.Drop("t", "a")
 		close(answers)
-		synctest.Wait()
+		gathered()
 		if r := young.Peek(t.Context(), "t", []string{"a"}, false)[0]; r.State != Failed {
 			t.Errorf("what was dropped is %s", r.State)
 		}

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sync/atomic"
+	"time"
 )
 
 // Stats are counters since the start, and the size of the memory tier.
@@ -36,6 +37,13 @@ type KindStats struct {
 	TurnsExpired uint64 // keys for which that took too long, so that they were loaded here as well
 	RedisHits    uint64 // keys that Redis had within their policy
 	RedisMisses  uint64 // keys that Redis was asked for and did not have so
+
+	InMemory, InRedis TierStats     // what a tier had of the ids that it was looked up for
+	RedisErrors       uint64        // keys of which Redis was asked and did not say
+	RedisBypassed     uint64        // keys of which it was not asked, because its breaker was not closed
+	Ages              []uint64      // copies that were shown, by age: below each of [AgeBounds], and older
+	AgeSeconds        float64       // all those ages together
+	Oldest            time.Duration // age from which on a copy is not shown any more
 }
 
 // RedisStats count the traffic with Redis.
@@ -62,6 +70,8 @@ type MemoryStats struct {
 	Entries int    // about, expired ones that are not yet cleared away included
 	Bytes   uint64 // their weight, see Config.MemoryBytes
 	Maximum uint64 // what that may be now
+
+	Evicted, EvictedBytes uint64 // records that had to go for want of room, and their weight
 }
 
 // kindCounters are the counters behind [KindStats].
@@ -71,6 +81,9 @@ type kindCounters struct {
 	coalesced, abandoned, unencodable, redisHits, redisMisses atomic.Uint64
 	ahead, behind, skipped, backedOff                         atomic.Uint64
 	turnsWaited, turnsExpired                                 atomic.Uint64
+	inMemory, inRedis                                         tierCounters
+	redisErrors, redisBypassed                                atomic.Uint64
+	ages                                                      ageCounters
 }
 
 // redisCounters are the counters behind [RedisStats].
@@ -83,7 +96,8 @@ type redisCounters struct {
 
 // Stats returns the counters.
 func (c *Cache) Stats() Stats {
-	s := Stats{Memory: MemoryStats{Entries: c.memory.items.EstimatedSize(), Bytes: c.memory.items.WeightedSize(), Maximum: c.memory.items.GetMaximum()}}
+	s := Stats{Memory: MemoryStats{Entries: c.memory.items.EstimatedSize(), Bytes: c.memory.items.WeightedSize(), Maximum: c.memory.items.GetMaximum(),
+		Evicted: c.memory.evicted.Load(), EvictedBytes: c.memory.evictedBytes.Load()}}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	for _, name := range slices.Sorted(maps.Keys(c.kinds)) {
@@ -106,6 +120,8 @@ func (k *kind) stats() KindStats {
 		RedisHits: c.redisHits.Load(), RedisMisses: c.redisMisses.Load(),
 		Ahead: c.ahead.Load(), Behind: c.behind.Load(), Skipped: c.skipped.Load(), BackedOff: c.backedOff.Load(),
 		TurnsWaited: c.turnsWaited.Load(), TurnsExpired: c.turnsExpired.Load(),
+		InMemory: c.inMemory.stats(), InRedis: c.inRedis.stats(), RedisErrors: c.redisErrors.Load(), RedisBypassed: c.redisBypassed.Load(),
+		Ages: c.ages.stats(), AgeSeconds: c.ages.seconds(), Oldest: k.policy.Stale,
 	}
 }
 

@@ -85,6 +85,11 @@ func (t *turns) take(key Key) *turn {
 func (t *turns) drop(w *turn) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.forget(w)
+}
+
+// forget is drop with the lock held.
+func (t *turns) forget(w *turn) bool {
 	if t.idle[w.key] == w {
 		delete(t.idle, w.key)
 		return true
@@ -118,9 +123,15 @@ func (t *turns) all() (all []*turn) {
 	return all
 }
 
-// giveBack lets another replica have the turn.
+// giveBack lets another replica have the turn. It is queued before anybody
+// can see that nobody has it: [Cache.Close] closes the queue after that.
 func (c *Cache) giveBack(w *turn) {
-	if w != nil && c.turns.drop(w) {
+	if w == nil {
+		return
+	}
+	c.turns.mu.Lock()
+	defer c.turns.mu.Unlock()
+	if c.turns.forget(w) {
 		c.remote.enqueue(write{key: w.key, bare: true, turn: w.until})
 	}
 }

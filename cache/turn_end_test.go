@@ -20,8 +20,8 @@ func TestCloseGivesTurnsBack(t *testing.T) {
 		caches, loaders := replicas(t, 1, m, testPolicy)
 		src := &fakeSource{took: time.Hour}
 		go loaders[0].Load(t.Context(), "t", []string{"a"}, Options{}, src.load)
-		caches[0].Prefetch(t.Context(), []Key{{"t", "doc", "b"}})
-		synctest.Wait()
+		prefetch(t.Context(), caches[0], []Key{{"t", "doc", "b"}})
+		gathered()
 		if n := len(m.Keys()); n != 2 {
 			t.Fatalf("%d turns, want 2", n)
 		}
@@ -40,14 +40,14 @@ func TestLateTurnIsLeftAlone(t *testing.T) {
 		caches, _ := replicas(t, 1, m, testPolicy)
 		r := caches[0].remote
 		for left, gone := range map[time.Duration]bool{
-			writePatience * r.deadline: false, writePatience*r.deadline + time.Millisecond: true, -time.Second: false,
+			writePatience * r.deadline: false, writePatience*r.deadline + gatherFor + time.Millisecond: true, -time.Second: false,
 		} {
 			key := Key{"t", "doc", fmt.Sprint(left)}
 			if err := m.Set(key.turnKey(), "somebody"); err != nil {
 				t.Fatal(err)
 			}
 			r.enqueue(write{key: key, bare: true, turn: time.Now().Add(left)})
-			synctest.Wait()
+			gathered()
 			if m.Exists(key.turnKey()) == gone {
 				t.Errorf("with %v left: gone %v, want %v", left, !gone, gone)
 			}
@@ -135,7 +135,7 @@ func TestLeftRead(t *testing.T) {
 		caches, _ := replicas(t, 1, m, testPolicy)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		caches[0].Prefetch(ctx, []Key{{"t", "doc", "a"}})()
+		prefetch(ctx, caches[0], []Key{{"t", "doc", "a"}})()
 		time.Sleep(time.Second)
 		if keys := m.Keys(); len(keys) > 0 || len(caches[0].turns.all()) > 0 {
 			t.Errorf("left: %v, %v", keys, caches[0].turns.all())
@@ -155,7 +155,7 @@ func TestTurnsUnderFire(t *testing.T) {
 				for n := range 100 {
 					ids := []string{"a", "b", "c"}[:1+(n+i)%3]
 					if n%5 == 0 {
-						caches[i%3].Prefetch(t.Context(), []Key{{"t", "doc", "a"}, {"t", "doc", "b"}})()
+						prefetch(t.Context(), caches[i%3], []Key{{"t", "doc", "a"}, {"t", "doc", "b"}})()
 					}
 					for j, got := range l3(loaders, i).Load(t.Context(), "t", ids, Options{SkipRedis: n%5 == 0}, src.load) {
 						if got.State == Failed && !errors.Is(got.Err, errDown) || got.State != Failed && got.Value.Name != ids[j] {

@@ -24,7 +24,7 @@ func replicas(t *testing.T, n int, m *miniredis.Miniredis, policy Policy) (cache
 		}
 		caches, loaders = append(caches, c), append(loaders, newLoader(t, c, policy))
 	}
-	synctest.Wait()
+	gathered()
 	return caches, loaders
 }
 
@@ -66,7 +66,7 @@ func TestHerd(t *testing.T) {
 				if name == "redis" && (all.TurnsWaited != 2 || all.TurnsExpired != 0) {
 					t.Errorf("%d waited, %d of them in vain; want 2 and none", all.TurnsWaited, all.TurnsExpired)
 				}
-				synctest.Wait()
+				gathered()
 				if m != nil && m.Exists(Key{"t", "doc", "a"}.turnKey()) {
 					t.Error("the turn was not given back")
 				}
@@ -111,7 +111,7 @@ func TestTurns(t *testing.T) {
 					m.SetTTL(key, lasts)
 				} else {
 					go loaders[0].Load(t.Context(), "t", []string{"a"}, Options{}, tt.one.load)
-					synctest.Wait()
+					gathered()
 				}
 				ctx := t.Context()
 				if tt.limit > 0 {
@@ -146,10 +146,10 @@ func TestTurnsOfABatch(t *testing.T) {
 		_, loaders := replicas(t, 3, sim(t), testPolicy)
 		src := &fakeSource{docs: map[string]string{"a": "A", "b": "B", "c": "C"}, took: 500 * time.Millisecond}
 		go loaders[0].Load(t.Context(), "t", []string{"a"}, Options{}, src.load)
-		synctest.Wait()
+		gathered()
 		time.Sleep(100 * time.Millisecond)
 		go loaders[1].Load(t.Context(), "t", []string{"b"}, Options{}, src.load)
-		synctest.Wait()
+		gathered()
 		got := see(loaders[2].Load(t.Context(), "t", []string{"c", "a", "b"}, Options{}, src.load))
 		want := []seen{{"C", Loaded, nil}, {"A", Cached, nil}, {"B", Cached, nil}}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -177,7 +177,7 @@ func TestTurnsBehind(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				_, loaders := replicas(t, 3, sim(t), swift)
 				loaders[0].Put("t", "a", doc{"old"})
-				synctest.Wait()
+				gathered()
 				for _, l := range loaders {
 					l.Peek(t.Context(), "t", []string{"a"}, false)
 				}
@@ -196,7 +196,7 @@ func TestTurnsBehind(t *testing.T) {
 					for _, l := range loaders {
 						l.Load(t.Context(), "t", []string{"a"}, Options{}, src.load)
 					}
-					synctest.Wait()
+					gathered()
 				}
 				for i, l := range loaders {
 					if got := l.Load(t.Context(), "t", []string{"a"}, Options{}, src.load)[0]; got.State != Cached || got.Value.Name != "new" {
@@ -218,7 +218,7 @@ func TestFlushedRedis(t *testing.T) {
 		m := sim(t)
 		_, loaders := replicas(t, 3, m, swift)
 		loaders[0].Put("t", "a", doc{"old"})
-		synctest.Wait()
+		gathered()
 		for _, l := range loaders {
 			l.Peek(t.Context(), "t", []string{"a"}, false)
 		}
@@ -255,17 +255,17 @@ func TestTurnCostsNoVisit(t *testing.T) {
 			c := newCache(t, Config{Redis: client})
 			l := newLoader(t, c, testPolicy)
 			src := &fakeSource{docs: map[string]string{"a": "A"}}
-			synctest.Wait()
+			gathered()
 			wire.sent()
 			release := func() {}
 			if prefetched {
-				release = c.Prefetch(t.Context(), []Key{{"t", "doc", "a"}, {"t", "doc", "unused"}}, Key{"t", "doc", "peeked"})
+				release = prefetch(t.Context(), c, []Key{{"t", "doc", "a"}, {"t", "doc", "unused"}}, Key{"t", "doc", "peeked"})
 			}
 			if m.Exists(Key{"t", "doc", "peeked"}.turnKey()) {
 				t.Error("there is a turn for what is not loaded")
 			}
 			l.Load(t.Context(), "t", []string{"a"}, Options{SkipRedis: prefetched}, src.load)
-			synctest.Wait()
+			gathered()
 			if diff := cmp.Diff(map[string]int{"pipeline of getrange": 1, "pipeline of set": 1}, wire.sent()); diff != "" {
 				t.Errorf("prefetched %v: sent (-want +got):\n%s", prefetched, diff)
 			}
@@ -273,7 +273,7 @@ func TestTurnCostsNoVisit(t *testing.T) {
 				t.Errorf("turn of what nobody has loaded yet: %v", unused)
 			}
 			release()
-			synctest.Wait()
+			gathered()
 			for _, key := range m.Keys() {
 				if key != (Key{"t", "doc", "a"}).redisKey() {
 					t.Errorf("left in Redis: %s", key)
