@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/weft-gateway/weft/upstream"
@@ -14,12 +16,12 @@ import (
 type builder struct {
 	b    []byte
 	tag  hash.Hash
-	from int // start of what is not in the tag yet
+	from int    // start of what is not in the tag yet
+	said []byte // what reports are in the tag, to be written over
 }
 
-func newBuilder(size int) *builder {
-	return &builder{b: make([]byte, 0, size), tag: sha256.New()}
-}
+// newBuilder begins at the start of b, and writes over what was there.
+func newBuilder(b []byte) *builder { return &builder{b: b[:0], tag: sha256.New()} }
 
 // settle puts what was written since the last call into the tag.
 func (w *builder) settle() {
@@ -30,23 +32,30 @@ func (w *builder) settle() {
 // reports writes an enrichment object: complete, link, and the named parts.
 func (w *builder) reports(complete bool, rule string, link Report, parts []NamedReport) {
 	w.settle()
-	b := append(w.b, `"enrichment":{"complete":`...)
-	b = appendBool(b, &complete)
-	b = append(b, `,"link":{"rule":`...)
-	b = appendID(b, rule)
+	said := link.appendSettled(append(append(w.said[:0], rule...), '='))
+	for _, p := range parts {
+		said = p.appendSettled(append(append(append(said, ';'), p.Name...), '='))
+	}
+	w.said = append(said, ';')
+	w.tag.Write(w.said)
+	w.b = appendReports(w.b, complete, rule, link, parts)
+	w.from = len(w.b)
+}
+
+// appendReports writes what reports does.
+func appendReports(b []byte, complete bool, rule string, link Report, parts []NamedReport) []byte {
+	b = strconv.AppendBool(append(b, `"enrichment":{"complete":`...), complete)
+	b = appendID(append(b, `,"link":{"rule":`...), rule)
 	b = append(append(append(b, `,"state":"`...), link.State...), '"')
 	if link.Reason != "" {
 		b = append(append(append(b, `,"reason":"`...), link.Reason...), '"')
 	}
 	b = append(b, '}')
-	w.tag.Write([]byte(rule + "=" + link.settled() + ";"))
 	for _, p := range parts {
 		b = append(append(append(b, `,"`...), p.Name...), `":`...)
 		b = p.append(b)
-		w.tag.Write([]byte(p.Name + "=" + p.settled() + ";"))
 	}
-	w.b = append(b, '}')
-	w.from = len(w.b)
+	return append(b, '}')
 }
 
 func (w *builder) sum() string {
@@ -60,55 +69,69 @@ func (j *join) derive() (status upstream.Status, attention []upstream.AttentionI
 	c := j.conversation
 	var seen *upstream.Thread
 	count = c.MessageCount
-	if j.thread != nil {
-		seen = &upstream.Thread{Messages: j.thread.messages}
-		if _, ok := j.t.proves(); !ok {
-			count = max(count, len(j.thread.messages))
+	_, proves := j.t.proves()
+	_, items := j.t.Store.(upstream.AttentionReader)
+	if j.thread != nil && (!proves || !items) {
+		seen = j.thread.seen()
+		if !proves {
+			count = max(count, len(seen.Messages))
 		}
 	}
 	d := j.t.Store.Derive(c, seen)
 	return d.Status, d.AttentionItems, count
 }
 
+// body is a document up to its reports. But for the head, its pieces are those
+// that the cache keeps.
+type body struct {
+	head                              []byte // the conversation's own fields
+	contact, account, messages, items []byte // nil: null
+}
+
+func (p *body) append(b []byte) []byte {
+	b = append(append(b, '{'), p.head...)
+	b = appendRecords(b, p.contact, p.account)
+	b = appendRaw(append(b, `,"messages":`...), p.messages)
+	b = appendRaw(append(b, `,"attentionItems":`...), p.items)
+	return append(b, ',')
+}
+
 // document writes the answer. The parts are spliced as they are kept.
-func (j *join) document() *Document {
+func (j *join) document() (*Document, *body) {
 	status, derived, count := j.derive()
 	if _, ok := j.t.Store.(upstream.AttentionReader); !ok && j.r.wants(PartAttentionItems) {
 		j.itemsReport, j.items = j.convReport, appendJSON(nil, derived)
 	}
-	var messages []byte
+	top := head{c: j.conversation, side: &j.side, status: status, count: count, costs: j.r.Costs, hide: j.t.hides(hideVariables)}
+	b := &body{head: top.fields(make([]byte, 0, 1024)), contact: j.side.contactJSON, account: j.side.accountJSON, items: j.items}
 	if j.thread != nil {
-		messages = j.thread.json
+		b.messages = j.thread.json
 	}
-	w := newBuilder(2048 + len(messages) + len(j.side.contactJSON) + len(j.side.accountJSON) + len(j.items))
-	shown := head{c: j.conversation, side: &j.side, status: status, count: count, costs: j.r.Costs, hide: j.t.hides(hideVariables)}
-	b := shown.append(append(w.b, '{'))
-	b = appendRaw(append(b, `,"messages":`...), messages)
-	b = appendRaw(append(b, `,"attentionItems":`...), j.items)
-	w.b = append(b, ',')
-	parts := []NamedReport{
+	d := &j.e.spares.Get().(*spare).doc
+	w := newBuilder(slices.Grow(d.Body[:0], 1024+len(b.head)+len(b.messages)+len(b.contact)+len(b.account)+len(b.items)))
+	w.b = b.append(w.b)
+	parts := append(d.Parts[:0], []NamedReport{
 		{string(PartConversation), j.convReport}, {string(PartMessages), j.threadReport},
 		{string(PartContact), j.side.contact}, {string(PartAccount), j.side.account},
 		{string(PartAttentionItems), j.itemsReport},
-	}
+	}...)
 	w.reports(complete(j.side.link, parts), j.side.rule, j.side.link, parts)
 	w.b = append(w.b, '}')
 	for _, p := range parts {
 		j.e.cfg.Observe(Part(p.Name), p.State, p.Reason)
 	}
 	parts = append(parts, NamedReport{"link", j.side.link})
-	d := &Document{Body: w.b, Tag: w.sum(), Parts: parts, Took: time.Since(j.start)}
-	d.Shown.add(j.conversation.ID, &j.side)
-	return d
+	d.Body, d.Tag, d.Parts, d.Took, d.Shown = w.b, w.sum(), parts, time.Since(j.start), shown(j.conversation.ID, &j.side)
+	return d, b
 }
 
 // complete reports whether everything that was asked for is all that there is.
 func complete(link Report, parts []NamedReport) bool {
-	if !link.whole() {
+	if !link.Whole() {
 		return false
 	}
 	for _, p := range parts {
-		if !p.whole() {
+		if !p.Whole() {
 			return false
 		}
 	}
@@ -127,6 +150,16 @@ type head struct {
 }
 
 func (h head) append(b []byte) []byte {
+	return appendRecords(h.fields(b), h.side.contactJSON, h.side.accountJSON)
+}
+
+func appendRecords(b, contact, account []byte) []byte {
+	b = appendRaw(append(b, `,"contact":`...), contact)
+	return appendRaw(append(b, `,"account":`...), account)
+}
+
+// fields writes the conversation's own.
+func (h head) fields(b []byte) []byte {
 	c := h.c
 	b = appendString(append(b, `"id":`...), c.ID)
 	b = appendString(append(b, `,"tenantId":`...), c.TenantID)
@@ -157,6 +190,5 @@ func (h head) append(b []byte) []byte {
 	if h.costs && c.TotalCost != nil {
 		b = appendJSON(append(b, `,"totalCost":`...), *c.TotalCost)
 	}
-	b = appendRaw(append(b, `,"contact":`...), h.side.contactJSON)
-	return appendRaw(append(b, `,"account":`...), h.side.accountJSON)
+	return b
 }

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/weft-gateway/weft/cache"
@@ -61,6 +62,10 @@ type Enricher struct {
 	log     *slog.Logger
 	records records
 	proofs  *proofs
+
+	variants [32]string // kinds of kept documents
+	spares   *sync.Pool // of *spare
+	pages    *sync.Pool // of *spare, for pages of lists
 }
 
 // New returns an Enricher.
@@ -77,7 +82,7 @@ func New(cfg Config) (*Enricher, error) {
 	if cfg.Observe == nil {
 		cfg.Observe = func(Part, State, upstream.Kind) {}
 	}
-	e := &Enricher{cfg: cfg, log: cfg.Logger}
+	e := &Enricher{cfg: cfg, log: cfg.Logger, variants: newVariants(), spares: newSpares(maxSpare), pages: newSpares(maxPage)}
 	var err error
 	if e.records, err = newRecords(cfg); err != nil {
 		return nil, err

@@ -278,6 +278,8 @@ func (c *fakeCRM) Contacts(ctx context.Context, ids []string) (map[string]upstre
 	if err := c.call(ctx, upstream.OpContacts); err != nil {
 		return nil, err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return pickRecords(c.contacts, ids), nil
 }
 
@@ -286,6 +288,8 @@ func (c *fakeCRM) Accounts(ctx context.Context, ids []string) (map[string]upstre
 	if err := c.call(ctx, upstream.OpAccounts); err != nil {
 		return nil, err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return pickRecords(c.accounts, ids), nil
 }
 
@@ -304,6 +308,8 @@ func (c *fakeCRM) FindContacts(ctx context.Context, by upstream.Lookup, values [
 	if err := c.call(ctx, upstream.OpFind); err != nil {
 		return nil, err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	out := map[string][]upstream.Contact{}
 	for _, v := range values {
 		for _, contact := range c.contacts {

@@ -3,6 +3,8 @@ package enrich
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/weft-gateway/weft/cache"
@@ -71,29 +73,49 @@ func (e *Enricher) staleNow(connector any, op upstream.Op) cache.Options {
 	return cache.Options{}
 }
 
-// loadContacts reads contacts, from the cache or in one batch: id -> result.
-func (e *Enricher) loadContacts(ctx context.Context, t *Tenant, ids []string) map[string]cache.Result[*contact] {
+// loadContacts reads contacts, from the cache or in one batch. The ids are in
+// ascending order; looked says that Redis was asked for them just now.
+func (e *Enricher) loadContacts(ctx context.Context, t *Tenant, ids []string, looked bool) byID[*contact] {
 	load := func(ctx context.Context, ids []string) (map[string]*contact, error) {
-		got, err := t.CRM.Contacts(ctx, ids)
+		got, err := called(ctx, t.CRMName, upstream.OpContacts, len(ids), func(ctx context.Context) (map[string]upstream.Contact, error) { return t.CRM.Contacts(ctx, ids) })
+		for _, c := range got {
+			e.keepAccount(t, c)
+		}
 		return convert(got, newContact, err)
 	}
-	return byID(e.records.contacts.Load(ctx, t.ID, ids, e.staleNow(t.CRM, upstream.OpContacts), load))
+	opt := e.staleNow(t.CRM, upstream.OpContacts)
+	opt.SkipRedis = looked
+	return loaded(ctx, kindContact, origin{t.CRMName, upstream.OpContacts}, e.records.contacts, t.ID, ids, opt, load)
 }
 
-// loadAccounts reads accounts, from the cache or in one batch: id -> result.
-func (e *Enricher) loadAccounts(ctx context.Context, t *Tenant, ids []string) map[string]cache.Result[*account] {
+// keepAccount keeps the account that a contact brought along, so that it is not
+// asked for.
+func (e *Enricher) keepAccount(t *Tenant, c upstream.Contact) {
+	if c.Account == nil || c.Account.ID != deref(c.AccountID) {
+		return
+	}
+	if rec, err := newAccount(*c.Account); err == nil {
+		e.records.accounts.Put(t.ID, c.Account.ID, rec)
+	}
+}
+
+// loadAccounts reads accounts, from the cache or in one batch; ids and looked as
+// above.
+func (e *Enricher) loadAccounts(ctx context.Context, t *Tenant, ids []string, looked bool) byID[*account] {
 	load := func(ctx context.Context, ids []string) (map[string]*account, error) {
-		got, err := t.CRM.Accounts(ctx, ids)
+		got, err := called(ctx, t.CRMName, upstream.OpAccounts, len(ids), func(ctx context.Context) (map[string]upstream.Account, error) { return t.CRM.Accounts(ctx, ids) })
 		return convert(got, newAccount, err)
 	}
-	return byID(e.records.accounts.Load(ctx, t.ID, ids, e.staleNow(t.CRM, upstream.OpAccounts), load))
+	opt := e.staleNow(t.CRM, upstream.OpAccounts)
+	opt.SkipRedis = looked
+	return loaded(ctx, kindAccount, origin{t.CRMName, upstream.OpAccounts}, e.records.accounts, t.ID, ids, opt, load)
 }
 
 // loadThread reads the messages of one conversation; looked says that Redis was
 // asked for them just now.
 func (e *Enricher) loadThread(ctx context.Context, t *Tenant, id string, looked bool) cache.Result[*thread] {
 	load := func(ctx context.Context, _ []string) (map[string]*thread, error) {
-		got, err := t.Store.Thread(ctx, id)
+		got, err := called(ctx, t.StoreName, upstream.OpThread, 1, func(ctx context.Context) (upstream.Thread, error) { return t.Store.Thread(ctx, id) })
 		if err != nil {
 			return nil, err
 		}
@@ -105,13 +127,13 @@ func (e *Enricher) loadThread(ctx context.Context, t *Tenant, id string, looked 
 	}
 	opt := e.staleNow(t.Store, upstream.OpThread)
 	opt.SkipRedis = looked
-	return e.records.threads.Load(ctx, t.ID, []string{t.threadKey(id)}, opt, load)[0]
+	return loaded(ctx, kindThread, origin{t.StoreName, upstream.OpThread}, e.records.threads, t.ID, []string{t.threadKey(id)}, opt, load)[0]
 }
 
 // loadItems reads the attention items of one conversation; looked as above.
 func (e *Enricher) loadItems(ctx context.Context, t *Tenant, store upstream.AttentionReader, id string, looked bool) cache.Result[*items] {
 	load := func(ctx context.Context, _ []string) (map[string]*items, error) {
-		got, err := store.AttentionItems(ctx, id)
+		got, err := called(ctx, t.StoreName, upstream.OpAttention, 1, func(ctx context.Context) ([]upstream.AttentionItem, error) { return store.AttentionItems(ctx, id) })
 		if err != nil {
 			return nil, err
 		}
@@ -123,7 +145,7 @@ func (e *Enricher) loadItems(ctx context.Context, t *Tenant, store upstream.Atte
 	}
 	opt := e.staleNow(t.Store, upstream.OpAttention)
 	opt.SkipRedis = looked
-	return e.records.attention.Load(ctx, t.ID, []string{id}, opt, load)[0]
+	return loaded(ctx, kindAttention, origin{t.StoreName, upstream.OpAttention}, e.records.attention, t.ID, []string{id}, opt, load)[0]
 }
 
 // loadPage lists one page, and keeps each row: it proves ownership.
@@ -139,18 +161,18 @@ func (e *Enricher) loadPage(ctx context.Context, t *Tenant, q upstream.ListQuery
 		}
 		return map[string]*upstream.Page{key: &page}, nil
 	}
-	return e.records.lists.Load(ctx, t.ID, []string{key}, e.staleNow(t.Store, upstream.OpList), load)[0]
+	return loaded(ctx, kindList, origin{t.StoreName, upstream.OpList}, e.records.lists, t.ID, []string{key}, e.staleNow(t.Store, upstream.OpList), load)[0]
 }
 
 // list asks the store for one page and keeps its rows.
 func (e *Enricher) list(ctx context.Context, t *Tenant, q upstream.ListQuery) (upstream.Page, error) {
-	page, err := t.Store.List(ctx, q)
+	page, err := called(ctx, t.StoreName, upstream.OpList, 1, func(ctx context.Context) (upstream.Page, error) { return t.Store.List(ctx, q) })
 	if err != nil {
 		return page, err
 	}
 	rows, _ := e.records.of(t)
 	for i := range page.Rows {
-		rows.Put(t.ID, page.Rows[i].ID, &page.Rows[i])
+		rows.Note(t.ID, page.Rows[i].ID, &page.Rows[i])
 	}
 	e.proofs.notePlace(t, q, page.Rows)
 	return page, nil
@@ -171,10 +193,11 @@ func convert[R, V any](records map[string]R, encode func(R) (V, error), err erro
 	return out, err
 }
 
-func byID[V any](results []cache.Result[V]) map[string]cache.Result[V] {
-	m := make(map[string]cache.Result[V], len(results))
-	for _, res := range results {
-		m[res.ID] = res
-	}
-	return m
+// byID are the results of ids in ascending order.
+type byID[V any] []cache.Result[V]
+
+// of returns the result of an id, which was asked for.
+func (r byID[V]) of(id string) cache.Result[V] {
+	i, _ := slices.BinarySearchFunc(r, id, func(res cache.Result[V], id string) int { return strings.Compare(res.ID, id) })
+	return r[i]
 }

@@ -33,7 +33,7 @@ func (j *join) guess(ctx context.Context, known *upstream.Conversation) *guess {
 	ctx, cancel := context.WithCancel(ctx)
 	g := &guess{anchor: a, cancel: cancel}
 	g.group.Go(func() error {
-		g.side = j.e.resolve(ctx, j.t, []anchor{a}, j.want(), j.start)[0]
+		g.side = j.e.resolve(ctx, j.t, []anchor{a}, j.want(), j.start, j.looked...)[0]
 		return nil
 	})
 	return g
@@ -48,14 +48,14 @@ func (j *join) remembered(ctx context.Context, known *upstream.Conversation) (an
 	}
 	res := j.e.records.links.Peek(ctx, j.t.ID, []string{rememberedKey(j.r.ID)}, true)[0]
 	if res.State != cache.Cached && res.State != cache.Stale {
-		return anchor{}, false
+		return j.trodden()
 	}
 	return anchor{rule: ruleStore, linked: true, contactID: res.Value.ContactID, accountID: res.Value.AccountID}, true
 }
 
-// settle returns the conversation's CRM side: the one that was guessed, if the
-// conversation turned out as it was guessed, else its own.
-func (j *join) settle(ctx context.Context, g *guess) side {
+// settle fills the conversation's CRM side: with the one that was guessed, if the
+// conversation turned out as it was guessed, else with its own.
+func (j *join) settle(ctx context.Context, g *guess) {
 	a := j.t.anchor(j.conversation)
 	var s side
 	if g != nil && g.anchor == a {
@@ -63,16 +63,20 @@ func (j *join) settle(ctx context.Context, g *guess) side {
 		g.cancel()
 		s = g.side
 	} else {
-		s = j.e.resolve(ctx, j.t, []anchor{a}, j.want(), j.start)[0]
+		s = j.e.resolve(ctx, j.t, []anchor{a}, j.want(), j.start, j.looked...)[0]
 		g.drop()
-	}
-	if a.linked && s.link.State == Fresh {
-		s.link.State = j.convReport.State // the store's word is as fresh as the conversation
-		s.link.Reason = j.convReport.Reason
 	}
 	took := time.Since(j.start)
 	s.contact.Took, s.account.Took, s.link.Took = took, took, took
-	return s
+	j.side = s
+	j.linkAsFresh(a)
+}
+
+// linkAsFresh makes the store's word on a link as fresh as the conversation.
+func (j *join) linkAsFresh(a anchor) {
+	if link := &j.side.link; a.linked && link.State == Fresh {
+		link.State, link.Reason = j.convReport.State, j.convReport.Reason
+	}
 }
 
 // drop ends the waits of a guess that is not needed, so that nothing of a

@@ -3,6 +3,7 @@ package enrich
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,10 +20,17 @@ type join struct {
 	r     *Request
 	start time.Time
 
+	looked []cache.Key // of the CRM side, for which Redis was asked at the beginning
+	trail  []cache.Key // where the conversation led when it was last made; nil: it is not known, or memory knows better
+
+	copies []cache.Mark // all that the document is made of; nil: it is not made of copies alone
+
+	copied       *upstream.Conversation // as the cache has it
 	conversation *upstream.Conversation
 	convReport   Report
 	thread       *thread
 	threadReport Report
+	listed       *items // as the store has them
 	items        []byte
 	itemsReport  Report
 	side         side
@@ -44,7 +52,10 @@ func (e *Enricher) Conversation(ctx context.Context, t *Tenant, r Request) (*Doc
 			return nil, &PartError{Part: p, RetryAfter: rep.RetryAfter}
 		}
 	}
-	return j.document(), nil
+	d, b := j.document()
+	j.tread()
+	j.keep(d, b)
+	return d, nil
 }
 
 // bounded keeps the margin out of the request's time.
@@ -61,11 +72,19 @@ func (e *Enricher) bounded(ctx context.Context, start time.Time) (context.Contex
 // ownership is asked for all of its parts at once, and any other has to prove
 // the conversation first.
 func (j *join) run(ctx context.Context) error {
+	rows, kind := j.e.records.of(j.t)
+	knew := prefetching(ctx, kind)
+	ctx, release := j.prefetch(ctx)
+	if watcherOf(ctx) == nil && j.held(ctx) { // whoever watches is to see each look-up
+		release()
+		return nil
+	}
+	defer j.e.cfg.Cache.Gather()()
+	defer release()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // waits end with the request; the loads behind them go on
-	defer j.prefetch(ctx)()
-	rows, _ := j.e.records.of(j.t)
 	known := rows.Peek(ctx, j.t.ID, []string{j.r.ID}, true)[0]
+	knew(known.State == cache.Cached || known.State == cache.Stale)
 	if known.State == cache.Absent {
 		return upstream.NotFound
 	}
@@ -95,27 +114,44 @@ func (j *join) run(ctx context.Context) error {
 	if !early {
 		j.ask(ctx, &g, false) // the proof took its time: Redis may know more by now
 	}
-	j.side = j.settle(ctx, ahead)
+	j.settle(ctx, ahead)
 	_ = g.Wait() // parts record their outcomes and return nil
 	return j.gone(ctx)
 }
 
 // prefetch brings what Redis has of the conversation into memory in one visit,
-// and with it the right to load what is not there. What of that is not used is
+// with the contact and the account if memory knows whose they are, and with it the right to load what is not there. What of that is not used is
 // given back by release.
-func (j *join) prefetch(ctx context.Context) (release func()) {
+func (j *join) prefetch(ctx context.Context) (along context.Context, release func()) {
+	own := j.own()
+	more, peeked := j.recalled()
+	if _, ok := j.t.proves(); ok && j.trail == nil {
+		peeked = append(peeked, cache.Key{Tenant: j.t.ID, Kind: kindLink, ID: rememberedKey(j.r.ID)})
+	}
+	j.looked = slices.Concat(more, peeked)
+	if j.trail != nil { // Redis has it all, as a rule: the right to load it is asked for when it has not
+		return j.e.cfg.Cache.Prefetch(ctx, nil, append(own, j.looked...)...)
+	}
+	return j.e.cfg.Cache.Prefetch(ctx, append(own, more...), peeked...)
+}
+
+// own are the records that need only the conversation's id.
+func (j *join) own() []cache.Key {
 	_, kind := j.e.records.of(j.t)
-	keys := []cache.Key{{Tenant: j.t.ID, Kind: kind, ID: j.r.ID}}
+	keys := append(make([]cache.Key, 0, 6), cache.Key{Tenant: j.t.ID, Kind: kind, ID: j.r.ID})
 	if j.r.wants(PartMessages) {
 		keys = append(keys, cache.Key{Tenant: j.t.ID, Kind: kindThread, ID: j.t.threadKey(j.r.ID)})
 	}
-	if _, ok := j.t.Store.(upstream.AttentionReader); ok && j.r.wants(PartAttentionItems) {
+	if j.readsItems() {
 		keys = append(keys, cache.Key{Tenant: j.t.ID, Kind: kindAttention, ID: j.r.ID})
 	}
-	if _, ok := j.t.proves(); ok {
-		return j.e.cfg.Cache.Prefetch(ctx, keys, cache.Key{Tenant: j.t.ID, Kind: kindLink, ID: rememberedKey(j.r.ID)})
-	}
-	return j.e.cfg.Cache.Prefetch(ctx, keys)
+	return keys
+}
+
+// readsItems reports whether the store is asked for attention items.
+func (j *join) readsItems() bool {
+	_, ok := j.t.Store.(upstream.AttentionReader)
+	return ok && j.r.wants(PartAttentionItems)
 }
 
 // ask starts the parts that need only the conversation's id; looked says that
@@ -133,7 +169,8 @@ func (j *join) ask(ctx context.Context, g *errgroup.Group, looked bool) {
 	if store, ok := j.t.Store.(upstream.AttentionReader); ok && j.r.wants(PartAttentionItems) {
 		g.Go(func() error {
 			res := j.e.loadItems(ctx, j.t, store, j.r.ID, looked)
-			if j.itemsReport = report(j.start, j.t.StoreName, res); res.Value != nil {
+			j.itemsReport, j.listed = report(j.start, j.t.StoreName, res), res.Value
+			if res.Value != nil {
 				j.items = res.Value.json
 			}
 			j.itemsReport.Took = time.Since(j.start)
@@ -145,7 +182,7 @@ func (j *join) ask(ctx context.Context, g *errgroup.Group, looked bool) {
 // mayShow reports whether the credential may see the workspace of a
 // conversation. Of one that is not known nothing stands against it as yet.
 func (j *join) mayShow(c *upstream.Conversation) bool {
-	return c == nil || len(j.t.visible([]upstream.Conversation{*c}, j.r.Workspaces)) > 0
+	return c == nil || len(j.r.Workspaces) == 0 || len(j.t.visible([]upstream.Conversation{*c}, j.r.Workspaces)) > 0
 }
 
 // adopt takes the conversation that the document is about, if the credential
@@ -157,7 +194,7 @@ func (j *join) adopt(res cache.Result[*upstream.Conversation]) error {
 	}
 	own := *res.Value
 	j.t.place(&own)
-	j.conversation = &own
+	j.copied, j.conversation = res.Value, &own
 	j.convReport.Took = time.Since(j.start)
 	if own.Linked {
 		l := link{ContactID: deref(own.ContactID), AccountID: deref(own.AccountID)}

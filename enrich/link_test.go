@@ -57,7 +57,7 @@ func TestAnchor(t *testing.T) {
 
 func TestPlace(t *testing.T) {
 	str := func(s string) *string { return &s }
-	c := upstream.Conversation{Type: str("whatsapp"), Assistant: &upstream.Assistant{ID: "as-1"}, WhatsappSender: &upstream.Party{Phone: str("+1")}}
+	c := upstream.Conversation{Type: str("whatsapp"), Inbox: "3", Assistant: &upstream.Assistant{ID: "as-1"}, WhatsappSender: &upstream.Party{Phone: str("+1")}}
 	tests := []struct {
 		name   string
 		places Places
@@ -68,6 +68,7 @@ func TestPlace(t *testing.T) {
 		{"type", Places{Workspace: "w", Workspaces: []Place{{ID: "t", Type: "whatsapp"}}}, [2]string{"t", ""}},
 		{"sender before type", Places{Workspaces: []Place{{ID: "t", Type: "whatsapp"}, {ID: "s", Sender: "+1"}}}, [2]string{"s", ""}},
 		{"assistant before sender", Places{Workspaces: []Place{{ID: "s", Sender: "+1"}, {ID: "a", Assistant: "as-1"}}}, [2]string{"a", ""}},
+		{"inbox before assistant", Places{Workspaces: []Place{{ID: "a", Assistant: "as-1"}, {ID: "i", Inbox: "3"}, {ID: "no", Inbox: "4"}}}, [2]string{"i", ""}},
 		{"all fields of a row have to match", Places{Workspace: "w", Channels: []Place{{ID: "no", Type: "whatsapp", Sender: "+2"}, {ID: "yes", Type: "whatsapp", Sender: "+1"}}}, [2]string{"w", "yes"}},
 	}
 	for _, tt := range tests {

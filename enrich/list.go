@@ -12,7 +12,7 @@ import (
 // List answers with one page of enriched conversations. It costs one list
 // call, at most one search per kind of look-up and one batch per kind of
 // record. For a credential that is bound to workspaces it may cost some list
-// calls more (scan.go).
+// calls more (scan.go). The document is to be released.
 func (e *Enricher) List(ctx context.Context, t *Tenant, r ListRequest) (*Document, error) {
 	start := time.Now()
 	ctx, cancel := e.bounded(ctx, start)
@@ -79,14 +79,18 @@ func (l *listing) enrich(ctx context.Context) {
 }
 
 func (l *listing) document() *Document {
-	w := newBuilder(1024 + 2048*len(l.rows))
+	d := &l.e.pages.Get().(*spare).doc
+	w := newBuilder(d.Body)
 	w.b = append(w.b, `{"data":[`...)
-	whole := l.list.whole()
+	whole := l.list.Whole()
 	for i := range l.rows {
 		if i > 0 {
 			w.b = append(w.b, ',')
 		}
 		whole = l.row(w, i) && whole
+		if i == 0 { // the others are about as long
+			w.b = slices.Grow(w.b, len(w.b)*len(l.rows)*9/8)
+		}
 	}
 	b := appendInt(append(w.b, `],"perPage":`...), l.r.PerPage)
 	b = appendID(append(b, `,"nextCursor":`...), sealCursor(l.t.ID, l.r, position{cursor: l.next}))
@@ -97,15 +101,26 @@ func (l *listing) document() *Document {
 	b = l.list.append(append(b, `,"list":`...))
 	w.b = append(b, `}}`...)
 	w.from = len(w.b)
-	w.tag.Write([]byte(l.list.settled()))
-	d := &Document{
-		Body: w.b, Tag: w.sum(), Took: time.Since(l.start),
-		Parts: append([]NamedReport{{"list", l.list}}, l.worst()...),
-	}
-	for i := range l.rows {
-		d.Shown.add(l.rows[i].ID, &l.sides[i])
-	}
+	w.tag.Write(l.list.appendSettled(nil))
+	d.Body, d.Tag, d.Took, d.Shown = w.b, w.sum(), time.Since(l.start), l.shown()
+	d.Parts = append(append(d.Parts[:0], NamedReport{"list", l.list}), l.worst()...)
 	return d
+}
+
+// shown is what the page shows, each record once.
+func (l *listing) shown() (s Shown) {
+	contacts, accounts := make(map[string]bool, len(l.rows)), make(map[string]bool, len(l.rows))
+	for i := range l.rows {
+		of := &l.sides[i]
+		s.Conversations = append(s.Conversations, l.rows[i].ID)
+		if of.contactJSON != nil && !contacts[of.contactID] {
+			contacts[of.contactID], s.Contacts = true, append(s.Contacts, of.contactID)
+		}
+		if of.accountJSON != nil && !accounts[of.accountID] {
+			accounts[of.accountID], s.Accounts = true, append(s.Accounts, of.accountID)
+		}
+	}
+	return s
 }
 
 // row writes one row and reports whether it is whole.
@@ -134,10 +149,10 @@ func (l *listing) worst() []NamedReport {
 	contact, account := l.sides[0].contact, l.sides[0].account
 	took := time.Since(l.start)
 	for _, s := range l.sides {
-		if contact.whole() && !s.contact.whole() {
+		if contact.Whole() && !s.contact.Whole() {
 			contact = s.contact
 		}
-		if account.whole() && !s.account.whole() {
+		if account.Whole() && !s.account.Whole() {
 			account = s.account
 		}
 	}

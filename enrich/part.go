@@ -53,19 +53,19 @@ type Report struct {
 	Took       time.Duration // until the part was settled, from the start of the request
 }
 
-// whole reports whether the part, if asked for, is all that the source has.
-func (r Report) whole() bool {
+// Whole reports whether the part, if asked for, is all that the source has.
+func (r Report) Whole() bool {
 	return r.State != Stale && r.State != Unavailable && r.State != Forbidden
 }
 
-// settled is the part of the report that an entity tag covers: fresh and
+// appendSettled writes the part of the report that an entity tag covers: fresh and
 // cached count as the same, ages and times do not count.
-func (r Report) settled() string {
+func (r Report) appendSettled(b []byte) []byte {
 	s := r.State
 	if s == Cached {
 		s = Fresh
 	}
-	return string(s) + "/" + string(r.Reason)
+	return append(append(append(b, s...), '/'), r.Reason...)
 }
 
 func skipped() Report { return Report{State: Skipped} }

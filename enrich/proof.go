@@ -76,7 +76,7 @@ func (e *Enricher) loadConversation(ctx context.Context, t *Tenant, id string, k
 	load := func(ctx context.Context, _ []string) (map[string]*upstream.Conversation, error) {
 		switch {
 		case proves:
-			c, err := reader.Conversation(ctx, id)
+			c, err := called(ctx, t.StoreName, op, 1, func(ctx context.Context) (upstream.Conversation, error) { return reader.Conversation(ctx, id) })
 			if err != nil {
 				return nil, err
 			}
@@ -88,8 +88,8 @@ func (e *Enricher) loadConversation(ctx context.Context, t *Tenant, id string, k
 	}
 	opt := e.staleNow(t.Store, op)
 	opt.SkipRedis = true // the request began by asking it
-	loader, _ := e.records.of(t)
-	return loader.Load(ctx, t.ID, []string{id}, opt, load)[0]
+	loader, kind := e.records.of(t)
+	return loaded(ctx, kind, origin{t.StoreName, op}, loader, t.ID, []string{id}, opt, load)[0]
 }
 
 func one(id string, c *upstream.Conversation) map[string]*upstream.Conversation {
@@ -222,11 +222,13 @@ func (p *proofs) prove(ctx context.Context, t *Tenant, id string, held bool) (ma
 			ctx, cancel := context.WithTimeout(ctx, loadTime(p.e.cfg.Store))
 			defer cancel()
 			readErr = upstream.BadResponse // stays if the call panics
-			th, readErr = t.Store.Thread(ctx, id)
+			th, readErr = called(ctx, t.StoreName, upstream.OpThread, 1, func(ctx context.Context) (upstream.Thread, error) { return t.Store.Thread(ctx, id) })
 		}()
 		return p.byHints(ctx, t, id, th.Hints, readErr)
 	})
-	go guarded(walked, func() sighting { return p.walker(t).find(ctx, id, began, held) })
+	go guarded(walked, func() sighting {
+		return searched(ctx, t.StoreName, func(ctx context.Context) sighting { return p.walker(t).find(ctx, id, began, held) })
+	})
 
 	row, err := first(ctx, shown, walked)
 	if row == nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/weft-gateway/weft/cache"
@@ -42,8 +43,9 @@ const (
 // thread is the messages part as it is kept: the array as it is spliced, and
 // of each message what Derive looks at.
 type thread struct {
-	json     []byte
-	messages []upstream.Message // role and time only
+	json   []byte
+	briefs []brief
+	unread bool // briefs are to be read of json
 }
 
 // items is the attention items part: a JSON array.
@@ -87,17 +89,17 @@ func newRecords(cfg Config) (records, error) {
 	list := cache.Policy{Fresh: cfg.Conversation.Fresh, Stale: min(cfg.Conversation.Stale, listStale), Missing: unknownFor}
 	errs := make([]error, 9)
 	who := newAbout(cfg.Tenants)
-	r.conversations, errs[0] = newLoader(cfg, kindConversation, part, store, encodeJSON[*upstream.Conversation], decodeJSON[upstream.Conversation], ownConversation, who.conversation)
+	r.conversations, errs[0] = newLoader(cfg, kindConversation, part, store, encodeConversation, decodeConversation, ownConversation, who.conversation)
 	forever := cache.Policy{Fresh: provenFor, Stale: provenFor, Missing: unknownFor}
 	r.places, errs[8] = newLoader(cfg, kindPlace, forever, store, encodeJSON[*string], decodeJSON[string], ownConversation, nil)
 	// Proving a conversation may take several calls: its bound is the request's.
-	r.rows, errs[7] = newLoader(cfg, kindRow, row, cfg.Request-margin, encodeJSON[*upstream.Conversation], decodeJSON[upstream.Conversation], ownConversation, who.conversation)
+	r.rows, errs[7] = newLoader(cfg, kindRow, row, cfg.Request-margin, encodeConversation, decodeConversation, ownConversation, who.conversation)
 	r.threads, errs[1] = newLoader(cfg, kindThread, part, store, func(t *thread) ([]byte, error) { return t.json, nil }, decodeThread, ownConversation, nil)
-	r.attention, errs[2] = newLoader(cfg, kindAttention, part, store, func(i *items) ([]byte, error) { return i.json, nil }, func(b []byte) (*items, error) { return &items{b}, nil }, ownConversation, nil)
+	r.attention, errs[2] = newLoader(cfg, kindAttention, part, store, func(i *items) ([]byte, error) { return i.json, nil }, decodeItems, ownConversation, nil)
 	r.contacts, errs[3] = newLoader(cfg, kindContact, cfg.Contact, crm, func(c *contact) ([]byte, error) { return c.json, nil }, decodeContact, ownContact, nil)
-	r.accounts, errs[4] = newLoader(cfg, kindAccount, cfg.Account, crm, func(a *account) ([]byte, error) { return a.json, nil }, func(b []byte) (*account, error) { return &account{b}, nil }, nil, nil)
-	r.links, errs[5] = newLoader(cfg, kindLink, cfg.Link, crm, encodeJSON[*link], decodeJSON[link], ownLink, who.link)
-	r.lists, errs[6] = newLoader(cfg, kindList, list, store, encodeJSON[*upstream.Page], decodeJSON[upstream.Page], nil, who.page)
+	r.accounts, errs[4] = newLoader(cfg, kindAccount, cfg.Account, crm, func(a *account) ([]byte, error) { return a.json, nil }, decodeAccount, nil, nil)
+	r.links, errs[5] = newLoader(cfg, kindLink, cfg.Link, crm, encodeJSON[*link], decodeLink, ownLink, who.link)
+	r.lists, errs[6] = newLoader(cfg, kindList, list, store, encodePage, decodeJSON[upstream.Page], nil, who.page)
 	return r, errors.Join(errs...)
 }
 
@@ -139,7 +141,7 @@ func encodeJSON[V any](v V) ([]byte, error) {
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return slices.Clone(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil // of its very length
 }
 
 func decodeJSON[V any](b []byte) (*V, error) {
@@ -149,50 +151,36 @@ func decodeJSON[V any](b []byte) (*V, error) {
 
 // newThread makes the messages part of what the store answered.
 func newThread(t upstream.Thread, hideCalls bool) (*thread, error) {
-	messages := make([]upstream.Message, len(t.Messages))
-	out := &thread{messages: make([]upstream.Message, len(t.Messages))}
-	for i, m := range t.Messages {
-		if hideCalls {
-			m.FunctionCalls = nil
+	out := &thread{briefs: make([]brief, len(t.Messages))}
+	size := len("[]")
+	for i := range t.Messages {
+		m := &t.Messages[i]
+		if !writable(m.CreatedAt) {
+			return nil, errYear
 		}
-		messages[i] = m
-		out.messages[i] = upstream.Message{Role: m.Role, CreatedAt: m.CreatedAt}
+		out.briefs[i] = newBrief(m.Role, m.CreatedAt)
+		size += messageOverhead + len(m.Content)
+		for j := range m.FunctionCalls {
+			size += len(m.FunctionCalls[j].Name) + len(m.FunctionCalls[j].Arguments) + len(m.FunctionCalls[j].Result) + callOverhead
+		}
 	}
-	var err error
-	out.json, err = encodeJSON(messages)
-	return out, err
-}
-
-func decodeThread(b []byte) (*thread, error) {
-	var brief []struct {
-		Role      string         `json:"role"`
-		CreatedAt *upstream.Time `json:"createdAt"`
+	b := append(make([]byte, 0, size), '[')
+	for i := range t.Messages {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendMessage(b, &t.Messages[i], hideCalls)
 	}
-	if err := json.Unmarshal(b, &brief); err != nil {
-		return nil, err
-	}
-	t := &thread{json: b, messages: make([]upstream.Message, len(brief))}
-	for i, m := range brief {
-		t.messages[i] = upstream.Message{Role: m.Role, CreatedAt: m.CreatedAt}
-	}
-	return t, nil
+	out.json = fitted(append(b, ']'))
+	return out, nil
 }
 
 func newContact(c upstream.Contact) (*contact, error) {
-	b, err := encodeJSON(c)
+	b, err := encodeContact(&c)
 	return &contact{id: c.ID, accountID: deref(c.AccountID), json: b}, err
 }
 
-func decodeContact(b []byte) (*contact, error) {
-	var keys struct {
-		ID        string  `json:"id"`
-		AccountID *string `json:"accountId"`
-	}
-	err := json.Unmarshal(b, &keys)
-	return &contact{id: keys.ID, accountID: deref(keys.AccountID), json: b}, err
-}
-
 func newAccount(a upstream.Account) (*account, error) {
-	b, err := encodeJSON(a)
+	b, err := encodeAccount(&a)
 	return &account{b}, err
 }

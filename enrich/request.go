@@ -34,21 +34,24 @@ type Document struct {
 	Parts []NamedReport // for the headers that say where the time went; in document order
 	Took  time.Duration
 	Shown Shown
+
+	spare *spare // what it is made in; nil: nothing that is used again
 }
 
 // Shown are the ids of the records that a document shows, for the account of
 // who read what. A contact whose id is there, but not its record, is not shown.
 type Shown struct{ Conversations, Contacts, Accounts []string }
 
-// add notes what is shown of one conversation.
-func (s *Shown) add(conversation string, of *side) {
-	s.Conversations = append(s.Conversations, conversation)
-	if of.contactJSON != nil && !slices.Contains(s.Contacts, of.contactID) {
-		s.Contacts = append(s.Contacts, of.contactID)
+// shown is what is shown of one conversation.
+func shown(conversation string, of *side) Shown {
+	s := Shown{Conversations: []string{conversation}}
+	if of.contactJSON != nil {
+		s.Contacts = []string{of.contactID}
 	}
-	if of.accountJSON != nil && !slices.Contains(s.Accounts, of.accountID) {
-		s.Accounts = append(s.Accounts, of.accountID)
+	if of.accountJSON != nil {
+		s.Accounts = []string{of.accountID}
 	}
+	return s
 }
 
 // NamedReport is the report of a named part: those of [Part], "link", or "list".

@@ -20,7 +20,9 @@ type side struct {
 	remember             string // link key under which to remember the contact's account; "": known already
 
 	link, contact, account Report
+	via                    *link    // the remembered link that led there; nil: none did
 	found                  *contact // nil: there is none to show
+	owner                  *account // nil likewise
 	contactJSON            []byte
 	accountJSON            []byte
 }
@@ -36,13 +38,16 @@ type resolver struct {
 	want  wanted
 	start time.Time
 	sides []side
+
+	looked []cache.Key // for which Redis was asked just now
 }
 
 // resolve costs at most one search per kind of look-up, one contact batch and
 // one account batch, however many anchors there are. The exception: contacts
 // whose remembered account turned out to be another cost a second account batch.
-func (e *Enricher) resolve(ctx context.Context, t *Tenant, anchors []anchor, want wanted, start time.Time) []side {
-	r := &resolver{e: e, t: t, want: want, start: start, sides: make([]side, len(anchors))}
+// Redis was asked for looked just now.
+func (e *Enricher) resolve(ctx context.Context, t *Tenant, anchors []anchor, want wanted, start time.Time, looked ...cache.Key) []side {
+	r := &resolver{e: e, t: t, want: want, start: start, sides: make([]side, len(anchors)), looked: looked}
 	if !want.contact && !want.account {
 		for i, a := range anchors {
 			r.skip(i, a)
@@ -50,18 +55,20 @@ func (e *Enricher) resolve(ctx context.Context, t *Tenant, anchors []anchor, wan
 		return r.sides
 	}
 	r.links(ctx, anchors)
-	if r.accountsKnown() {
+	ctx, release := r.visit(ctx)
+	defer release()
+	if r.accountsKnown() && !r.bringsAccounts() {
 		before := r.accountIDs()
 		var g errgroup.Group
-		g.Go(func() error { r.contacts(ctx); return nil })
-		g.Go(func() error { r.accounts(ctx, r.pick(before, nil)); return nil })
-		_ = g.Wait() // both record their outcomes and return nil
+		g.Go(func() error { r.accounts(ctx, r.pick(before, nil), true); return nil })
+		r.contacts(ctx)
+		_ = g.Wait() // it records its outcome and returns nil
 		r.adoptAccounts()
-		r.accounts(ctx, r.pick(r.accountIDs(), before))
+		r.accounts(ctx, r.pick(r.accountIDs(), before), false)
 	} else {
 		r.contacts(ctx)
 		r.adoptAccounts()
-		r.accounts(ctx, r.pick(r.accountIDs(), nil))
+		r.accounts(ctx, r.pick(r.accountIDs(), nil), false)
 	}
 	r.dropUnwanted()
 	return r.sides
@@ -123,12 +130,12 @@ func (r *resolver) links(ctx context.Context, anchors []anchor) {
 // has to be remembered, so that both can be asked at once.
 func (r *resolver) linkByID(ctx context.Context, anchors []anchor, members []int) {
 	keys := keysOf(anchors, members)
-	for n, res := range r.e.records.links.Peek(ctx, r.t.ID, keys, false) {
+	for n, res := range r.e.records.links.Peek(ctx, r.t.ID, keys, r.linksLooked(keys)) {
 		s := &r.sides[members[n]]
 		s.contactID = anchors[members[n]].value
 		s.link, s.remember = Report{State: Fresh}, keys[n]
 		if res.State == cache.Cached && res.Value.ContactID == s.contactID {
-			s.link, s.remember = Report{State: Cached}, ""
+			s.link, s.remember, s.via = Report{State: Cached}, "", res.Value
 			s.accountID, s.accountKnown = res.Value.AccountID, true
 		}
 	}
@@ -144,9 +151,10 @@ func (r *resolver) linkByFind(ctx context.Context, by upstream.Lookup, anchors [
 		return r.e.find(ctx, r.t, by, keys, values)
 	}
 	opt := r.e.staleNow(r.t.CRM, upstream.OpFind)
-	for n, res := range r.e.records.links.Load(ctx, r.t.ID, keys, opt, find) {
+	opt.SkipRedis = r.linksLooked(keys)
+	for n, res := range loaded(ctx, kindLink, origin{r.t.CRMName, upstream.OpFind}, r.e.records.links, r.t.ID, keys, opt, find) {
 		s := &r.sides[members[n]]
-		s.link = report(r.start, "", res)
+		s.link, s.via = report(r.start, "", res), res.Value
 		switch {
 		case s.link.State == Missing:
 			s.link, s.accountKnown = Report{State: Unlinked}, true
@@ -167,7 +175,9 @@ func (e *Enricher) find(ctx context.Context, t *Tenant, by upstream.Lookup, keys
 	for _, k := range keys {
 		asked = append(asked, values[k])
 	}
-	found, err := t.CRM.FindContacts(ctx, by, asked)
+	found, err := called(ctx, t.CRMName, upstream.OpFind, len(asked), func(ctx context.Context) (map[string][]upstream.Contact, error) {
+		return t.CRM.FindContacts(ctx, by, asked)
+	})
 	links := make(map[string]*link, len(found))
 	for _, k := range keys {
 		switch contacts := found[values[k]]; len(contacts) {
@@ -180,6 +190,7 @@ func (e *Enricher) find(ctx context.Context, t *Tenant, by upstream.Lookup, keys
 			links[k] = &link{ContactID: c.ID, AccountID: deref(c.AccountID)}
 			if rec, encErr := newContact(c); encErr == nil {
 				e.records.contacts.Put(t.ID, c.ID, rec)
+				e.keepAccount(t, c)
 			}
 		default:
 			links[k] = &link{Ambiguous: true}
@@ -188,7 +199,7 @@ func (e *Enricher) find(ctx context.Context, t *Tenant, by upstream.Lookup, keys
 	return links, err
 }
 
-// contacts settles the contact of each side.
+// contacts settles the contact of each side. Redis was visited for all of them.
 func (r *resolver) contacts(ctx context.Context) {
 	var ids []string
 	needed := func(s *side) bool {
@@ -199,14 +210,14 @@ func (r *resolver) contacts(ctx context.Context) {
 			ids = append(ids, s.contactID)
 		}
 	}
-	byID := r.e.loadContacts(ctx, r.t, unique(ids))
+	found := r.e.loadContacts(ctx, r.t, unique(ids), true)
 	for i := range r.sides {
 		s := &r.sides[i]
 		switch {
 		case s.contactID == "" || s.noCRM:
 			s.contact = withoutID(s.link)
 		case needed(s):
-			res := byID[s.contactID]
+			res := found.of(s.contactID)
 			s.contact = report(r.start, r.t.CRMName, res)
 			if s.found = res.Value; s.found != nil {
 				s.contactJSON = s.found.json
@@ -230,8 +241,9 @@ func (r *resolver) adoptAccounts() {
 	}
 }
 
-// accounts settles the account of the given sides.
-func (r *resolver) accounts(ctx context.Context, members []int) {
+// accounts settles the account of the given sides; looked says that Redis was
+// visited for all of them.
+func (r *resolver) accounts(ctx context.Context, members []int, looked bool) {
 	if len(members) == 0 {
 		return
 	}
@@ -241,19 +253,19 @@ func (r *resolver) accounts(ctx context.Context, members []int) {
 			ids = append(ids, s.accountID)
 		}
 	}
-	byID := r.e.loadAccounts(ctx, r.t, unique(ids))
+	found := r.e.loadAccounts(ctx, r.t, unique(ids), looked)
 	for _, i := range members {
 		s := &r.sides[i]
 		switch {
 		case s.accountID != "" && !s.noCRM && r.want.account:
-			res := byID[s.accountID]
+			res := found.of(s.accountID)
 			s.account, s.accountJSON = report(r.start, r.t.CRMName, res), nil
-			if res.Value != nil {
-				s.accountJSON = res.Value.json
+			if s.owner = res.Value; s.owner != nil {
+				s.accountJSON = s.owner.json
 			}
 		case s.contactID == "":
 			s.account, s.accountJSON = withoutID(s.link), nil
-		case !s.accountKnown && !s.contact.whole():
+		case !s.accountKnown && !s.contact.Whole():
 			s.account = s.contact // which account it is could not be learned
 		default:
 			s.account, s.accountJSON = withoutID(s.link), nil
@@ -272,6 +284,12 @@ func withoutID(link Report) Report {
 
 func (r *resolver) accountsKnown() bool {
 	return !slices.ContainsFunc(r.sides, func(s side) bool { return !s.accountKnown && s.contactID != "" })
+}
+
+// bringsAccounts reports whether reading the contacts may be all that it takes.
+func (r *resolver) bringsAccounts() bool {
+	_, ok := r.t.CRM.(upstream.AccountBringer)
+	return ok
 }
 
 func (r *resolver) accountIDs() []string {

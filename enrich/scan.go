@@ -71,7 +71,7 @@ func (s *span) take(n int, back bool, rows []upstream.Conversation, page *upstre
 	default:
 		s.rows, s.next = append(s.rows, rows...), page.Next
 	}
-	if worse := s.list.whole() && !list.whole(); worse || s.list.whole() == list.whole() && list.AsOf.Before(s.list.AsOf) {
+	if worse := s.list.Whole() && !list.Whole(); worse || s.list.Whole() == list.Whole() && list.AsOf.Before(s.list.AsOf) {
 		s.list = list
 	}
 }

@@ -39,9 +39,11 @@ type Places struct {
 }
 
 // Place is one row of the mapping: a conversation that matches every set field.
-// Rows are tried in the order assistant, sender, type: the most telling first.
+// Rows are tried in the order inbox, assistant, sender, type: the most telling
+// first.
 type Place struct {
 	ID, Assistant, Sender, Type string
+	Inbox                       string // the store's own inbox or team
 }
 
 // place fills in workspace and channel where the store left them empty.
@@ -78,18 +80,20 @@ func (t *Tenant) channelOf(c *upstream.Conversation) string {
 	return derivedID(t.ID, "channel", kind, sender, assistant)
 }
 
-// match returns the id of the first row that fits, those that name an
-// assistant before those that name a sender before those that name a type.
+// match returns the id of the first row that fits, those that name an inbox
+// before those that name an assistant before those that name a sender before
+// those that name a type.
 func match(places []Place, c *upstream.Conversation) string {
 	assistant, sender, kind := facets(c)
 	fits := func(want, got string) bool { return want == "" || want == got }
 	for _, telling := range []func(Place) bool{
-		func(p Place) bool { return p.Assistant != "" },
-		func(p Place) bool { return p.Assistant == "" && p.Sender != "" },
-		func(p Place) bool { return p.Assistant == "" && p.Sender == "" && p.Type != "" },
+		func(p Place) bool { return p.Inbox != "" },
+		func(p Place) bool { return p.Inbox == "" && p.Assistant != "" },
+		func(p Place) bool { return p.Inbox == "" && p.Assistant == "" && p.Sender != "" },
+		func(p Place) bool { return p.Inbox == "" && p.Assistant == "" && p.Sender == "" && p.Type != "" },
 	} {
 		for _, p := range places {
-			if telling(p) && fits(p.Assistant, assistant) && fits(p.Sender, sender) && fits(p.Type, kind) {
+			if telling(p) && fits(p.Inbox, c.Inbox) && fits(p.Assistant, assistant) && fits(p.Sender, sender) && fits(p.Type, kind) {
 				return p.ID
 			}
 		}
