@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"maps"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/weft-gateway/weft/upstream/breaker"
@@ -11,6 +13,7 @@ import (
 type collector struct {
 	breakers                    Breakers
 	state, calls, openings, out *prometheus.Desc
+	turns, since, kept          *prometheus.Desc
 }
 
 // BreakerCollector returns the metrics of the breakers:
@@ -19,6 +22,9 @@ type collector struct {
 //	weft_breaker_calls_total{breaker,outcome}  success, failure, ignored, rejected
 //	weft_breaker_openings_total{breaker}       failed probes included
 //	weft_breaker_in_flight{breaker}            calls that are out now
+//	weft_breaker_transitions_total{breaker,from,to,cause}     auto, manual
+//	weft_breaker_last_transition_timestamp_seconds{breaker}   when it got into its state
+//	weft_breaker_open_seconds_total{breaker}                  not closed, nor forced so
 func BreakerCollector(b Breakers) prometheus.Collector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("weft_breaker_"+name, help, append([]string{"breaker"}, labels...), nil)
@@ -29,12 +35,15 @@ func BreakerCollector(b Breakers) prometheus.Collector {
 		calls:    desc("calls_total", "Calls by what they meant to the circuit breaker; rejected ones were not made.", "outcome"),
 		openings: desc("openings_total", "Times that the circuit breaker opened, failed probes included."),
 		out:      desc("in_flight", "Calls through the circuit breaker that have not ended."),
+		turns:    desc("transitions_total", "Changes of the circuit breaker's state; manual ones were ordered by somebody.", "from", "to", "cause"),
+		since:    desc("last_transition_timestamp_seconds", "When the circuit breaker got into its present state."),
+		kept:     desc("open_seconds_total", "Time for which the circuit breaker kept calls back: open, half open or forced open."),
 	}
 }
 
 // Describe implements [prometheus.Collector].
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.state, c.calls, c.openings, c.out} {
+	for _, d := range []*prometheus.Desc{c.state, c.calls, c.openings, c.out, c.turns, c.since, c.kept} {
 		ch <- d
 	}
 }
@@ -58,5 +67,27 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		count("rejected", b.Rejected)
 		ch <- prometheus.MustNewConstMetric(c.openings, prometheus.CounterValue, float64(b.Openings), b.Name)
 		ch <- prometheus.MustNewConstMetric(c.out, prometheus.GaugeValue, float64(b.InFlight), b.Name)
+		c.history(ch, b)
 	}
+}
+
+// history is what has become of a breaker so far. Its own changes are there
+// before the first of each, so that the first is seen as an increase.
+func (c *collector) history(ch chan<- prometheus.Metric, b breaker.Snapshot) {
+	changes := map[breaker.Change]uint64{
+		{From: breaker.Closed, To: breaker.Open}:     0,
+		{From: breaker.Open, To: breaker.HalfOpen}:   0,
+		{From: breaker.HalfOpen, To: breaker.Open}:   0,
+		{From: breaker.HalfOpen, To: breaker.Closed}: 0,
+	}
+	maps.Copy(changes, b.Changes)
+	for change, n := range changes {
+		cause := "auto"
+		if change.Ordered {
+			cause = "manual"
+		}
+		ch <- prometheus.MustNewConstMetric(c.turns, prometheus.CounterValue, float64(n), b.Name, string(change.From), string(change.To), cause)
+	}
+	ch <- prometheus.MustNewConstMetric(c.since, prometheus.GaugeValue, float64(b.Since.UnixMilli())/1000, b.Name)
+	ch <- prometheus.MustNewConstMetric(c.kept, prometheus.CounterValue, b.KeptBack.Seconds(), b.Name)
 }

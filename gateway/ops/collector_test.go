@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,6 +20,11 @@ func TestBreakerCollector(t *testing.T) {
 	b := inState("rest-contacts", "rest", breaker.HalfOpen)
 	b.Totals = breaker.Totals{Successes: 11, Failures: 7, Ignored: 3}
 	b.Rejected, b.Openings, b.InFlight = 40, 2, 5
+	b.KeptBack = 90 * time.Second
+	b.Changes = map[breaker.Change]uint64{
+		{From: breaker.Closed, To: breaker.Open}: 2, {From: breaker.Open, To: breaker.HalfOpen}: 3,
+		{From: breaker.Closed, To: breaker.ForcedOpen, Ordered: true}: 1,
+	}
 	r := prometheus.NewPedanticRegistry()
 	r.MustRegister(BreakerCollector(fake{b, inState("redis", "redis", breaker.Closed)}))
 	s, err := New(Config{Breakers: fake{}, Gatherer: r})
@@ -37,12 +43,19 @@ func TestBreakerCollector(t *testing.T) {
 		`weft_breaker_calls_total{breaker="rest-contacts",outcome="rejected"} 40`,
 		`weft_breaker_calls_total{breaker="rest-contacts",outcome="success"} 11`,
 		`weft_breaker_in_flight{breaker="rest-contacts"} 5`,
+		`weft_breaker_last_transition_timestamp_seconds{breaker="rest-contacts"} 1.77443892e+09`,
+		`weft_breaker_open_seconds_total{breaker="rest-contacts"} 90`,
 		`weft_breaker_openings_total{breaker="rest-contacts"} 2`,
 		`weft_breaker_state{breaker="rest-contacts",state="closed"} 0`,
 		`weft_breaker_state{breaker="rest-contacts",state="forced_closed"} 0`,
 		`weft_breaker_state{breaker="rest-contacts",state="forced_open"} 0`,
 		`weft_breaker_state{breaker="rest-contacts",state="half_open"} 1`,
 		`weft_breaker_state{breaker="rest-contacts",state="open"} 0`,
+		`weft_breaker_transitions_total{breaker="rest-contacts",cause="auto",from="closed",to="open"} 2`,
+		`weft_breaker_transitions_total{breaker="rest-contacts",cause="auto",from="half_open",to="closed"} 0`,
+		`weft_breaker_transitions_total{breaker="rest-contacts",cause="auto",from="half_open",to="open"} 0`,
+		`weft_breaker_transitions_total{breaker="rest-contacts",cause="auto",from="open",to="half_open"} 3`,
+		`weft_breaker_transitions_total{breaker="rest-contacts",cause="manual",from="closed",to="forced_open"} 1`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("metrics (-want +got):\n%s", diff)
