@@ -28,7 +28,13 @@ func (s *Server) finish(x *exchange, r *http.Request) {
 		status = statusGone
 	}
 	s.cfg.Observe(x.route, method(r), status, took)
+	if x.who.TenantID != "" {
+		s.cfg.Tally(x.who.TenantID, status)
+	}
 	s.record(x, r, status, took)
+	if x.span != nil {
+		x.span.End(x.who.TenantID, x.route, method(r), status)
+	}
 	if x.cut {
 		// Else net/http would end a connection that is only half gone with an empty 200.
 		panic(http.ErrAbortHandler)
@@ -58,13 +64,19 @@ func (s *Server) crashed(x *exchange, r *http.Request) {
 // header or body.
 func (s *Server) record(x *exchange, r *http.Request, status int, took time.Duration) {
 	level := levelOf(x, status)
+	if every := uint64(s.cfg.Access); every > 0 && status < http.StatusBadRequest && x.who.TenantID != "" && s.quiet.Add(1)%every == 0 {
+		level = slog.LevelInfo
+	}
 	if !s.log.Enabled(r.Context(), level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 10)
+	attrs := make([]slog.Attr, 0, 11)
 	attrs = append(attrs,
 		slog.String("request_id", x.id), slog.String("method", method(r)), slog.String("route", x.route),
 		slog.Int("status", status), slog.Float64("took_ms", float64(took.Microseconds())/1000))
+	if x.span != nil {
+		attrs = append(attrs, slog.String("trace_id", x.span.ID()))
+	}
 	if x.code != "" {
 		attrs = append(attrs, slog.String("code", string(x.code)))
 	}

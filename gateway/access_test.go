@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -167,5 +168,39 @@ func TestPanicError(t *testing.T) {
 	var none map[string]int
 	if got, want := panicError(panicOf(func() { none["x"] = 1 })).Error(), "panic: assignment to entry in nil map"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Of answers that are no errors one of so many has a line, errors have theirs.
+func TestAccessLogSample(t *testing.T) {
+	for _, tt := range []struct{ every, want int }{{0, 0}, {1, 6}, {3, 2}, {7, 0}} {
+		h := newHarness(t, func(c *Config) { c.Access = tt.every })
+		for range 6 {
+			h.get(conversationTarget)
+			h.do("GET", "/livez") // no tenant's
+		}
+		h.get(conversationsPath + "/nobody")
+		if got := strings.Count(h.logs.String(), `"level":"INFO"`) - 1; got != tt.want {
+			t.Errorf("one of %d: %d lines for 6 answers, want %d", tt.every, got, tt.want)
+		}
+	}
+}
+
+// TestTally: whoever has a good key is counted for the tenant, whatever the answer.
+func TestTally(t *testing.T) {
+	got := map[string]int{}
+	h := newHarness(t, func(c *Config) {
+		c.Tally = func(tenant string, code int) { got[tenant+" "+strconv.Itoa(code)]++ }
+	})
+	h.get("/api/conversations/" + knownID)
+	h.get("/api/conversations/" + unknownID)
+	h.get("/api/conversations?per_page=x")
+	h.do("GET", "/api/conversations/"+knownID)
+	h.do("GET", "/livez")
+	if diff := cmp.Diff(map[string]int{"acme 200": 1, "acme 404": 1, "acme 400": 1}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if n := h.server.TenantInFlight("acme") + h.server.TenantInFlight("nobody"); n != 0 {
+		t.Errorf("%d under way when all is done", n)
 	}
 }

@@ -9,7 +9,7 @@ import (
 // The headers that a page's script may send, and those of an answer that it
 // may read, beside the ones that any script may.
 const (
-	sendable = "Authorization, If-None-Match, X-Request-Id"
+	sendable = "Authorization, If-None-Match, X-Request-Id, Traceparent"
 	readable = "ETag, Retry-After, X-Request-Id, Server-Timing, Cache-Status, RateLimit, RateLimit-Policy"
 )
 

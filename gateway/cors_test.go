@@ -34,7 +34,7 @@ func (a *answer) cors() map[string]string {
 func TestPreflight(t *testing.T) {
 	allowed := func(page string) map[string]string {
 		return map[string]string{
-			"Allow-Origin": page, "Allow-Methods": "GET, HEAD, OPTIONS", "Allow-Headers": "Authorization, If-None-Match, X-Request-Id", "Max-Age": "600",
+			"Allow-Origin": page, "Allow-Methods": "GET, HEAD, OPTIONS", "Allow-Headers": "Authorization, If-None-Match, X-Request-Id, Traceparent", "Max-Age": "600",
 		}
 	}
 	none := map[string]string{}

@@ -10,26 +10,33 @@ import (
 )
 
 // sendDocument answers a document, or that the caller's copy of it is current.
-func sendDocument(x *exchange, r *http.Request, d *enrich.Document) {
+func (s *Server) sendDocument(x *exchange, r *http.Request, d *enrich.Document) {
+	// The values are parts of one string, which is made at once.
+	var buf [768]byte
+	b := appendTag(buf[:0], d.Tag)
+	tag := len(b)
+	b = appendTiming(b, d)
+	timing := len(b)
+	b = appendCacheStatus(b, d.Parts)
+	text := string(b)
 	h := x.Header()
-	tag := weakTag(d.Tag)
-	h.Set("ETag", tag)
-	h.Set("Cache-Control", "private, no-cache")
-	if anyMatches(r.Header["If-None-Match"], tag) {
+	x.set(h, "Etag", valueTag, text[:tag])
+	h["Cache-Control"] = s.shared.noCache
+	if anyMatches(r.Header["If-None-Match"], text[:tag]) {
 		x.WriteHeader(http.StatusNotModified)
 		return
 	}
-	h.Set("Content-Type", "application/json")
-	h.Set("Server-Timing", serverTiming(d))
-	h.Set("Cache-Status", cacheStatus(d.Parts))
+	h["Content-Type"] = s.shared.json
+	x.set(h, "Server-Timing", valueTiming, text[tag:timing])
+	x.set(h, "Cache-Status", valueCache, text[timing:])
 	send(x, r, http.StatusOK, d.Body)
 }
 
-// serverTiming says when each part was settled and what it came to, in
+// appendTiming says when each part was settled and what it came to, in
 // milliseconds from the start.
-func serverTiming(d *enrich.Document) string {
-	b := make([]byte, 0, 256)
-	for _, p := range d.Parts {
+func appendTiming(b []byte, d *enrich.Document) []byte {
+	for i := range d.Parts {
+		p := &d.Parts[i]
 		if p.State == enrich.Skipped {
 			continue
 		}
@@ -37,7 +44,7 @@ func serverTiming(d *enrich.Document) string {
 		b = append(append(b, `;desc="`...), p.State...)
 		b = append(b, `", `...)
 	}
-	return string(appendDuration(append(b, "total"...), d.Took))
+	return appendDuration(append(b, "total"...), d.Took)
 }
 
 func appendDuration(b []byte, d time.Duration) []byte {
@@ -45,16 +52,17 @@ func appendDuration(b []byte, d time.Duration) []byte {
 	return strconv.AppendFloat(b, float64(d)/float64(time.Millisecond), 'f', 1, 64)
 }
 
-// cacheStatus says of each part that involved a source whether the gateway's
-// cache was enough, as a list in the form of RFC 9211.
-func cacheStatus(parts []enrich.NamedReport) string {
-	b := make([]byte, 0, 256)
-	for _, p := range parts {
-		how := forwarding(p.Report)
+// appendCacheStatus says of each part that involved a source whether the
+// gateway's cache was enough, as a list in the form of RFC 9211.
+func appendCacheStatus(b []byte, parts []enrich.NamedReport) []byte {
+	begin := len(b)
+	for i := range parts {
+		p := &parts[i]
+		how := forwarding(&p.Report)
 		if how == "" {
 			continue
 		}
-		if len(b) > 0 {
+		if len(b) > begin {
 			b = append(b, ", "...)
 		}
 		b = append(append(b, "weft-"...), p.Name...)
@@ -63,12 +71,12 @@ func cacheStatus(parts []enrich.NamedReport) string {
 			b = append(append(b, "; detail="...), p.Reason...)
 		}
 	}
-	return string(b)
+	return b
 }
 
 // forwarding tells whether the answer waited for the source ("fwd=") or not
 // ("hit"); "" where there was nothing to ask.
-func forwarding(r enrich.Report) string {
+func forwarding(r *enrich.Report) string {
 	switch r.State {
 	case enrich.Skipped, enrich.Unlinked:
 		return ""

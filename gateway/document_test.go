@@ -83,7 +83,7 @@ func TestForwarding(t *testing.T) {
 		{"skipped", enrich.Report{State: enrich.Skipped}, ""},
 	}
 	for _, tt := range tests {
-		if got := forwarding(tt.report); got != tt.want {
+		if got := forwarding(&tt.report); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}

@@ -2,9 +2,13 @@ package gateway
 
 import "strings"
 
-// weakTag makes an entity tag of an opaque value. It is weak: the same for
+// appendTag makes an entity tag of an opaque value. It is weak: the same for
 // every encoding of the body.
-func weakTag(opaque string) string { return `W/"` + opaque + `"` }
+func appendTag(b []byte, opaque string) []byte {
+	return append(append(append(b, `W/"`...), opaque...), '"')
+}
+
+func weakTag(opaque string) string { return string(appendTag(nil, opaque)) }
 
 // anyMatches reports whether an If-None-Match header names the tag or is "*".
 // Tags are compared weakly. What comes after a malformed one is not read: the

@@ -1,8 +1,9 @@
 package gateway
 
 import (
-	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
+	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -24,12 +25,31 @@ type exchange struct {
 	cause   error   // for the log
 	stack   []byte  // of a panic
 	counted bool    // in the load, which finish takes it from
+	span    Span    // nil: nobody is told of it
 	cut     bool    // the connection is to be cut: no answer, or half of one
+
+	values [ownValues]string // of headers
+}
+
+// The places of header values that only this answer has.
+const (
+	valueID = iota
+	valueTag
+	valueLength
+	valueTiming
+	valueCache
+	ownValues
+)
+
+// set sets a header, whose name is in the canonical form, to a value that has a place of its own.
+func (x *exchange) set(h http.Header, name string, place int, value string) {
+	x.values[place] = value
+	h[name] = x.values[place : place+1 : place+1]
 }
 
 func newExchange(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{ResponseWriter: w, start: time.Now(), id: requestID(r)}
-	w.Header().Set("X-Request-Id", x.id)
+	x.set(w.Header(), "X-Request-Id", valueID, x.id)
 	return x
 }
 
@@ -46,8 +66,11 @@ func requestID(r *http.Request) string {
 		return v[0]
 	}
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails: it ends the process instead
-	return hex.EncodeToString(b[:])
+	binary.NativeEndian.PutUint64(b[:], rand.Uint64())  //nolint:gosec // it has to differ, not to be a secret
+	binary.NativeEndian.PutUint64(b[8:], rand.Uint64()) //nolint:gosec // likewise
+	var text [2 * len(b)]byte
+	hex.Encode(text[:], b[:])
+	return string(text[:])
 }
 
 // wordy reports whether s is 1-64 of A-Z, a-z, 0-9, _ and -, the form of

@@ -36,6 +36,8 @@ import (
 // and upstream; any other error is the gateway's own fault.
 type Enricher interface {
 	Conversation(ctx context.Context, t *enrich.Tenant, r enrich.Request) (*enrich.Document, error)
+	// Kept is a Conversation that nobody has to be asked for; nil: there is none.
+	Kept(t *enrich.Tenant, r enrich.Request) *enrich.Document
 	List(ctx context.Context, t *enrich.Tenant, r enrich.ListRequest) (*enrich.Document, error)
 	Erase(ctx context.Context, t *enrich.Tenant, contactID string) error
 }
@@ -82,7 +84,23 @@ type Config struct {
 	// that hung up; nil: nobody is told.
 	Observe func(route, method string, code int, took time.Duration)
 
+	// Tally is told of each request of a tenant, with the same code; nil: nobody is.
+	Tally func(tenant string, code int)
+
+	// Trace is told of each request as it begins. It returns the context to
+	// answer it in, and what is told of the rest. nil: nobody is told.
+	Trace func(ctx context.Context, header http.Header) (context.Context, Span)
+
 	Logger *slog.Logger // nil: discarded
+	Access int          // of so many answers to tenants that are no errors, one is logged as information; 0: none
+}
+
+// Span is the account that somebody keeps of one request.
+type Span interface {
+	ID() string                          // of the trace, for the log
+	Document(parts []enrich.NamedReport) // what was answered; not to be kept
+	// End is told what [Config.Observe] is, and whose the request was, "" for nobody's.
+	End(tenant, route, method string, code int)
 }
 
 // Server is the handler of the public listener.
@@ -90,13 +108,16 @@ type Server struct {
 	cfg     Config
 	log     *slog.Logger
 	router  *mux.Router
+	reading http.Handler // of the route of one conversation
 	listed  []Route
 	faults  faults
-	headers http.Header // of every answer
+	headers http.Header  // of every answer
+	shared  sharedValues // of many
 	origins origins
 	packed  http.Handler // serve, behind the compressor
 	load    *load
 	slots   map[string]*slots // tenant id -> what it may have of load
+	quiet   atomic.Uint64     // answers of which Config.Access are logged
 }
 
 // New returns a Server.
@@ -113,7 +134,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: compressor: %w", err)
 	}
-	s := &Server{cfg: cfg, log: cfg.Logger, faults: newFaults(), headers: hardening(cfg.HSTS), origins: newOrigins(cfg.Origins), load: &load{tenants: map[string]*atomic.Int64{}}}
+	s := &Server{cfg: cfg, log: cfg.Logger, faults: newFaults(), headers: hardening(cfg.HSTS), shared: newSharedValues(), origins: newOrigins(cfg.Origins), load: &load{tenants: map[string]*atomic.Int64{}}}
 	if before := cfg.Replaces; before != nil {
 		s.load = before.load
 	}
@@ -133,8 +154,8 @@ func (c *Config) check() error {
 		return errors.New("gateway: an enricher and an authenticator are required")
 	case c.Deadline <= 0:
 		return errors.New("gateway: a deadline is required")
-	case c.Requests < 0 || c.InFlight < 0:
-		return errors.New("gateway: a negative number of requests at once")
+	case c.Requests < 0 || c.InFlight < 0 || c.Access < 0:
+		return errors.New("gateway: a negative number of requests at once, or of answers to one line in the log")
 	case len(c.OpenAPI) == 0:
 		return errors.New("gateway: the contract is required")
 	}
@@ -157,8 +178,8 @@ func (c *Config) fill() {
 	if c.Ready == nil {
 		c.Ready = func() (bool, []string) { return true, nil }
 	}
-	if c.Limit == nil {
-		c.Limit = func(context.Context, auth.Principal) ([]Quota, bool) { return nil, true }
+	if c.Tally == nil {
+		c.Tally = func(string, int) {}
 	}
 	if c.Observe == nil {
 		c.Observe = func(string, string, int, time.Duration) {}
@@ -168,10 +189,11 @@ func (c *Config) fill() {
 	}
 }
 
-// ServeHTTP implements [http.Handler]. An answer to HEAD has no body to compress.
+// ServeHTTP implements [http.Handler]. An answer to HEAD has no body to
+// compress, and who takes no coding gets none.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodHead {
-		w.Header().Set("Vary", "Accept-Encoding")
+	if r.Method == http.MethodHead || len(r.Header["Accept-Encoding"]) == 0 {
+		w.Header()["Vary"] = s.shared.varyPublic
 		s.serve(w, r)
 		return
 	}
@@ -180,6 +202,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	x := newExchange(w, r)
+	if s.cfg.Trace != nil {
+		ctx, span := s.cfg.Trace(r.Context(), r.Header)
+		r, x.span = r.WithContext(ctx), span
+	}
 	maps.Copy(w.Header(), s.headers)
 	if len(r.TransferEncoding) > 0 {
 		// Nothing here takes a body. Where one of unknown length ends, a proxy

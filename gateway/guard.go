@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/weft-gateway/weft/enrich"
-	"github.com/weft-gateway/weft/gateway/auth"
 )
 
 // guard lets nobody without a credential learn anything of what is below /api.
@@ -16,7 +15,7 @@ func (s *Server) guard(x *exchange, r *http.Request) error {
 	if r.URL.Path != "/api" && !strings.HasPrefix(r.URL.Path, "/api/") {
 		return nil
 	}
-	x.Header().Set("Vary", "Authorization, Origin, Accept-Encoding")
+	x.Header()["Vary"] = s.shared.vary
 	if r.Method == http.MethodOptions {
 		return nil
 	}
@@ -37,28 +36,18 @@ func (s *Server) guard(x *exchange, r *http.Request) error {
 	return s.limit(x, r)
 }
 
-// read asks for one document. The tenant is the credential's: nothing else in
-// the request has a say in it.
-type read func(ctx context.Context, t *enrich.Tenant, who auth.Principal, r *http.Request) (*enrich.Document, error)
-
-// reads is the endpoint that answers a document.
-func (s *Server) reads(a action, f read) endpoint {
-	return func(x *exchange, r *http.Request) error {
-		t, err := s.tenant(x)
-		if err != nil {
-			return err
-		}
-		doc, err := s.ask(t, r, func(ctx context.Context) (*enrich.Document, error) { return f(ctx, t, x.who, r) })
-		if err != nil {
-			return err
-		}
-		sendDocument(x, r, doc)
-		s.cfg.Audit.note(x, r, a, doc.Shown)
-		return nil
+// show answers a document, and has it written down who was shown it.
+func (s *Server) show(x *exchange, r *http.Request, did action, doc *enrich.Document) {
+	s.sendDocument(x, r, doc)
+	s.cfg.Audit.note(x, r, did, doc.Shown)
+	if x.span != nil {
+		x.span.Document(doc.Parts)
 	}
+	doc.Release()
 }
 
-// tenant is whose data the caller may ask for.
+// tenant is whose data the caller may ask for. It is the credential's: nothing
+// else in the request has a say in it.
 func (s *Server) tenant(x *exchange) (*enrich.Tenant, error) {
 	t := s.cfg.Tenants[x.who.TenantID]
 	if t == nil {
@@ -67,10 +56,10 @@ func (s *Server) tenant(x *exchange) (*enrich.Tenant, error) {
 	return t, nil
 }
 
-// ask bounds the asking in number and time. The slot is free again before the
-// answer is sent: a slow reader holds memory, not a slot. What a tenant has
-// too much takes no place from the others.
-func (s *Server) ask(t *enrich.Tenant, r *http.Request, f func(context.Context) (*enrich.Document, error)) (*enrich.Document, error) {
+// inSlot bounds what is done at once. The slot is free again before the answer
+// is sent: a slow reader holds memory, not a slot. What a tenant has too much
+// takes no place from the others.
+func (s *Server) inSlot(t *enrich.Tenant, f func() (*enrich.Document, error)) (*enrich.Document, error) {
 	own := s.slots[t.ID]
 	defer own.leave()
 	if !own.enter() {
@@ -80,6 +69,15 @@ func (s *Server) ask(t *enrich.Tenant, r *http.Request, f func(context.Context) 
 	if s.load.asking.Add(1) > int64(s.cfg.InFlight) {
 		return nil, s.late()
 	}
+	return f()
+}
+
+// ask bounds the asking in number and time.
+func (s *Server) ask(t *enrich.Tenant, r *http.Request, f func(context.Context) (*enrich.Document, error)) (*enrich.Document, error) {
+	return s.inSlot(t, func() (*enrich.Document, error) { return s.inTime(r, f) })
+}
+
+func (s *Server) inTime(r *http.Request, f func(context.Context) (*enrich.Document, error)) (*enrich.Document, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Deadline)
 	defer cancel()
 	return f(ctx)

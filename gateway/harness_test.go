@@ -112,6 +112,8 @@ func (f *fake) List(ctx context.Context, t *enrich.Tenant, r enrich.ListRequest)
 	return f.list(ctx, t, r)
 }
 
+func (*fake) Kept(*enrich.Tenant, enrich.Request) *enrich.Document { return nil }
+
 func (f *fake) calls() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

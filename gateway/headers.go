@@ -2,6 +2,17 @@ package gateway
 
 import "net/http"
 
+// sharedValues are header values that many answers have. They are replaced,
+// and never edited.
+type sharedValues struct{ vary, varyPublic, json, noCache []string }
+
+func newSharedValues() sharedValues {
+	return sharedValues{
+		vary: []string{"Authorization, Origin, Accept-Encoding"}, varyPublic: []string{"Accept-Encoding"},
+		json: []string{"application/json"}, noCache: []string{"private, no-cache"},
+	}
+}
+
 // hardening returns the headers of every answer: what a browser may not do
 // with it. The explorer's page has a policy of its own in place of this one.
 // The values are shared between answers, which replace but never edit them.

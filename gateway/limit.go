@@ -26,6 +26,9 @@ func (limited) Error() string { return "gateway: over the rate limit" }
 // limit counts the request against its caller's rate limits, also for a caller
 // who hangs up at once: what it began goes on, and all replicas hear of it.
 func (s *Server) limit(x *exchange, r *http.Request) error {
+	if s.cfg.Limit == nil {
+		return nil
+	}
 	quotas, ok := s.cfg.Limit(context.WithoutCancel(r.Context()), x.who)
 	x.quotas = quotas
 	if ok {

@@ -59,6 +59,14 @@ func (s *Server) Load() LoadStats {
 	return LoadStats{Requests: int(l.requests.Load()), Asking: int(l.asking.Load()), Early: l.early.Load(), Late: l.late.Load()}
 }
 
+// TenantInFlight returns how many of a tenant's requests wait for the Enricher.
+func (s *Server) TenantInFlight(tenant string) int {
+	if slots := s.slots[tenant]; slots != nil {
+		return int(slots.taken.Load())
+	}
+	return 0
+}
+
 // admitted lets a request in, unless too many are under way: it costs nothing
 // yet, and there would be no time for it. finish lets it out.
 func (s *Server) admitted(x *exchange) bool {

@@ -41,7 +41,7 @@ func (w *waiting) Authenticate(header string, now time.Time) (auth.Principal, bo
 func TestTurnedAwayEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &waiting{auth: testKeys(t), until: make(chan struct{})}
-		h := newHarness(t, func(c *Config) { c.Requests, c.Auth = 3, w })
+		h := newHarness(t, func(c *Config) { c.Requests, c.InFlight, c.Auth = 3, 3, w })
 		var held sync.WaitGroup
 		for range 3 {
 			held.Go(func() {

@@ -20,6 +20,9 @@ const (
 
 // parseRead reads the parameters of a single read. What is required is included.
 func parseRead(raw string) (enrich.Request, error) {
+	if raw == "" {
+		return enrich.Request{Include: everyPart()}, nil
+	}
 	var r enrich.Request
 	err := parseQuery(raw, func(name, value string) (ok bool) {
 		switch name {
@@ -34,7 +37,7 @@ func parseRead(raw string) (enrich.Request, error) {
 		return enrich.Request{}, err
 	}
 	if r.Include == nil {
-		r.Include = []enrich.Part{enrich.PartMessages, enrich.PartContact, enrich.PartAccount, enrich.PartAttentionItems}
+		r.Include = everyPart()
 	}
 	for _, p := range r.Require {
 		if !slices.Contains(r.Include, p) {
@@ -42,6 +45,10 @@ func parseRead(raw string) (enrich.Request, error) {
 		}
 	}
 	return r, nil
+}
+
+func everyPart() []enrich.Part {
+	return []enrich.Part{enrich.PartMessages, enrich.PartContact, enrich.PartAccount, enrich.PartAttentionItems}
 }
 
 // parseList reads the parameters of a list.

@@ -54,7 +54,7 @@ func sendJSON(x *exchange, r *http.Request, status int, v any) {
 func send(x *exchange, r *http.Request, status int, body []byte) {
 	head := r.Method == http.MethodHead
 	if !head || len(body) < minPacked || r.Header.Get("Accept-Encoding") == "" {
-		x.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		x.set(x.Header(), "Content-Length", valueLength, strconv.Itoa(len(body)))
 	}
 	x.WriteHeader(status)
 	if !head {

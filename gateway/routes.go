@@ -35,9 +35,11 @@ const Public Policy = "public"
 // malformed id meets the handler that answers it as an unknown one.
 func (s *Server) routes(docs explorer) *mux.Router {
 	r := mux.NewRouter().SkipClean(true)
-	get := func(path string, p Policy, e endpoint) { s.add(r, path, p, e, http.MethodGet, http.MethodHead) }
-	get(conversationsPath, auth.ScopeRead, s.reads(actionList, s.list))
-	get(conversationsPath+`/{id:(?s:.*)}`, auth.ScopeRead, s.reads(actionRead, s.conversation))
+	get := func(path string, p Policy, e endpoint) http.Handler {
+		return s.add(r, path, p, e, http.MethodGet, http.MethodHead)
+	}
+	get(conversationsPath, auth.ScopeRead, s.list)
+	s.reading = get(conversationsPath+`/{id:(?s:.*)}`, auth.ScopeRead, s.conversation)
 	s.add(r, contactsPath+`/{id:(?s:.*)}/cache`, auth.ScopeErase, s.erase, http.MethodDelete)
 	get("/openapi.yaml", Public, newFile("application/yaml", s.cfg.OpenAPI).send)
 	get("/docs", Public, docs.page.send)
@@ -49,11 +51,12 @@ func (s *Server) routes(docs explorer) *mux.Router {
 
 // add registers what a path answers to each method: the endpoint, behind the
 // policy, to those that are given; what may be done here to OPTIONS; and a
-// refusal to all others.
-func (s *Server) add(r *mux.Router, path string, p Policy, e endpoint, methods ...string) {
+// refusal to all others. It returns the endpoint's handler.
+func (s *Server) add(r *mux.Router, path string, p Policy, e endpoint, methods ...string) http.Handler {
 	name := strings.Replace(path, `{id:(?s:.*)}`, "{id}", 1)
 	allow := strings.Join(append(slices.Clone(methods), http.MethodOptions), ", ")
-	r.Path(path).Methods(methods...).Handler(s.answer(name, admit(p, e)))
+	h := s.answer(name, admit(p, e))
+	r.Path(path).Methods(methods...).Handler(h)
 	r.Path(path).Methods(http.MethodOptions).Handler(s.answer(name, s.options(p, allow)))
 	r.Path(path).Handler(s.answer("", func(x *exchange, _ *http.Request) error {
 		x.Header().Set("Allow", allow)
@@ -62,6 +65,7 @@ func (s *Server) add(r *mux.Router, path string, p Policy, e endpoint, methods .
 	for _, m := range methods {
 		s.listed = append(s.listed, Route{m, name, p})
 	}
+	return h
 }
 
 // admit lets nobody through to an endpoint whom its policy does not name.
@@ -93,8 +97,16 @@ func (s *Server) undecided() error {
 
 // match finds the handler. It does what the router's own ServeHTTP does, but
 // leaves the request alone: that one copies it twice, to hang variables and the
-// route on its context, and nobody here reads them there.
+// route on its context, and nobody here reads them there. The one route that
+// nearly all requests are for needs no regular expressions to be told.
 func (s *Server) match(r *http.Request) http.Handler {
+	if (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.HasPrefix(r.URL.Path, conversationsPath+"/") {
+		return s.reading
+	}
+	return s.search(r)
+}
+
+func (s *Server) search(r *http.Request) http.Handler {
 	var m mux.RouteMatch
 	if s.router.Match(r, &m) {
 		return m.Handler
