@@ -1,0 +1,72 @@
+package tracing
+
+import (
+	"crypto/tls"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+)
+
+// Settings are what the variables of OpenTelemetry say. The zero value is off.
+type Settings struct {
+	Endpoint string // URL that spans are sent to; "": traces are off
+
+	headers     map[string]string
+	timeout     time.Duration // of one batch
+	compression otlptracehttp.Compression
+	tls         *tls.Config // nil: as the system has it
+	sampler     sdk.Sampler
+	resource    map[string]string
+	queue       int // spans at most
+	batch       int // spans at most
+	delay       time.Duration
+}
+
+// Read reads the settings from the environment. Errors name the variable, and
+// never its value.
+func Read(getenv func(string) string) (Settings, error) {
+	v := &variables{getenv: getenv}
+	if strings.EqualFold(getenv("OTEL_SDK_DISABLED"), "true") || getenv("OTEL_TRACES_EXPORTER") == "none" {
+		return Settings{}, nil
+	}
+	s := Settings{Endpoint: v.endpoint()}
+	if s.Endpoint == "" || v.err != nil {
+		return Settings{}, v.err
+	}
+	v.oneOf("OTEL_TRACES_EXPORTER", getenv("OTEL_TRACES_EXPORTER"), "otlp")
+	name, protocol := v.otlp("PROTOCOL")
+	v.oneOf(name, protocol, "http/protobuf")
+	name, compression := v.otlp("COMPRESSION")
+	if v.oneOf(name, compression, "none", "gzip"); compression == "gzip" {
+		s.compression = otlptracehttp.GzipCompression
+	}
+	name, headers := v.otlp("HEADERS")
+	s.headers = v.pairs(name, headers)
+	name, timeout := v.otlp("TIMEOUT")
+	s.timeout = v.millis(name, timeout, 10*time.Second)
+	s.tls = v.tls()
+	s.resource = v.pairs("OTEL_RESOURCE_ATTRIBUTES", getenv("OTEL_RESOURCE_ATTRIBUTES"))
+	if service := getenv("OTEL_SERVICE_NAME"); service != "" {
+		s.resource["service.name"] = service
+	}
+	s.sampler = v.sampler()
+	s.queue = v.count("OTEL_BSP_MAX_QUEUE_SIZE", 2048)
+	s.batch = min(v.count("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512), s.queue)
+	s.delay = v.millis("OTEL_BSP_SCHEDULE_DELAY", getenv("OTEL_BSP_SCHEDULE_DELAY"), 5*time.Second)
+	if v.err != nil {
+		return Settings{}, v.err
+	}
+	return s, nil
+}
+
+// attributes say which service the spans are of.
+func (s Settings) attributes(version string) []attribute.KeyValue {
+	attrs := []attribute.KeyValue{attribute.String("service.name", "weft"), attribute.String("service.version", version)}
+	for name, value := range s.resource {
+		attrs = append(attrs, attribute.String(name, value)) // the later one counts
+	}
+	return attrs
+}
