@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,16 +11,24 @@ import (
 // defaultFile is the configuration that is read when none is named.
 const defaultFile = "weft.yaml"
 
-// runCheck reads the configuration and prints how it was understood.
-func runCheck(args []string, getenv func(string) string, stdout io.Writer) error {
+// runCheck reads the configuration and prints how it was understood, or, with
+// -connect, what its sources say.
+func runCheck(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("weft check", flag.ContinueOnError)
 	file := flags.String("config", defaultFile, "configuration `file`")
+	connect := flags.Bool("connect", false, "ask each source one question, and print what it said in the place of the configuration")
 	if help, err := parseFlags(flags, args, stdout); help || err != nil {
 		return err
 	}
 	c, err := loadConfig(*file, getenv)
 	if err != nil {
 		return err
+	}
+	if _, err := readTraces(getenv); err != nil {
+		return err
+	}
+	if *connect {
+		return checkSources(ctx, network(), c, stdout)
 	}
 	if err := c.dump(stdout); err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 
 func TestCheck(t *testing.T) {
 	var out bytes.Buffer
-	if err := runCheck([]string{"-config", filepath.Join("testdata", "full.yaml")}, secrets, &out); err != nil {
+	if err := runCheck(t.Context(), []string{"-config", filepath.Join("testdata", "full.yaml")}, secrets, &out); err != nil {
 		t.Fatal(err)
 	}
 	want, err := os.ReadFile(filepath.Join("testdata", "full.golden"))
@@ -29,11 +29,11 @@ func TestCheck(t *testing.T) {
 
 func TestCheckRefuses(t *testing.T) {
 	var out bytes.Buffer
-	err := runCheck([]string{"-config", filepath.Join("testdata", "full.yaml")}, noEnv, &out)
+	err := runCheck(t.Context(), []string{"-config", filepath.Join("testdata", "full.yaml")}, noEnv, &out)
 	if _, ok := errors.AsType[*configError](err); !ok {
 		t.Fatalf("got %T %v, want a configError", err, err)
 	}
-	if got := strings.Count(err.Error(), "is not set"); got != 4 || out.Len() != 0 {
-		t.Errorf("%d variables are reported, want 4; output %q, want none\n%v", got, out.String(), err)
+	if got := strings.Count(err.Error(), "is not set"); got != 10 || out.Len() != 0 {
+		t.Errorf("%d variables are reported, want 10; output %q, want none\n%v", got, out.String(), err)
 	}
 }

@@ -24,6 +24,7 @@ func generationDescs() map[string]*prometheus.Desc {
 		"shed":       desc("weft_http_shed_total", "Requests that were turned away because too many were under way.", "at"),
 		"pages":      desc("weft_backfill_pages_total", "Pages of older conversations that were listed."),
 		"rows":       desc("weft_backfill_rows_total", "Older conversations that were listed."),
+		"config":     desc("weft_config_hash_info", "1, with a hash of the understood configuration; secrets are not in it.", "hash"),
 		"incomplete": desc("weft_backfill_incomplete_tenants", "Tenants of whose conversations not all are known yet."),
 	}
 }
@@ -58,6 +59,7 @@ func (c *generationCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		gauge("keys", age, i.Name)
 	}
+	gauge("config", 1, g.sight.hash())
 	load := g.server.Load()
 	gauge("requests", float64(load.Requests))
 	count("shed", float64(load.Early), "listener")

@@ -88,13 +88,14 @@ type Tenant struct {
 	PhoneRegion string          `yaml:"phone_region,omitempty"` // country of numbers without a country code; "": they are not read
 }
 
-// WorkspaceRule sends conversations to a workspace by their assistant, else by
-// their WhatsApp sender, else by their type. At least one list has a value.
+// WorkspaceRule sends conversations to a workspace by the store's inbox, else by
+// their assistant, else by their WhatsApp sender, else by their type. At least one list has a value.
 type WorkspaceRule struct {
 	ID         string   `yaml:"id"`
 	Assistants []string `yaml:"assistants,flow,omitempty"` // as rows carry them
 	Senders    []string `yaml:"senders,flow,omitempty"`    // phone numbers, as rows carry them
 	Types      []string `yaml:"types,flow,omitempty"`
+	Inboxes    []string `yaml:"inboxes,flow,omitempty"` // the store's inboxes, or teams; only kinds chatwoot and intercom
 }
 
 // ChannelRule gives a fixed channel id to the conversations that match all of
@@ -120,11 +121,17 @@ type Key struct {
 type Source struct {
 	Kind     string `yaml:"kind"`
 	URL      string `yaml:"url"` // root, without a slash at the end; equal for the same host
-	Token    string `yaml:"token"`
+	Token    string `yaml:"token,omitempty"`
+	Auth     *Auth  `yaml:"auth,omitempty"`     // how tokens are got that end, in the place of Token; nil: Token does not end
 	Timezone string `yaml:"timezone,omitempty"` // of times without a zone; only kind autocalls
+	Account  string `yaml:"account,omitempty"`  // the account's number; only kind chatwoot
 	InFlight int    `yaml:"in_flight"`          // calls at once, over all tenants of the URL
 	Share    int    `yaml:"share"`              // of them, this tenant's
 	Retry    bool   `yaml:"retry"`              // a call that failed in passing is made once more
+
+	// Variables are the store's own fields that pass as variables: the name that
+	// one gets -> group.KEY; only kinds chatwoot and intercom.
+	Variables map[string]string `yaml:"variables,omitempty"`
 
 	// The rest is for kind rest alone and empty for others.
 
@@ -133,6 +140,14 @@ type Source struct {
 	Envelope      string            `yaml:"envelope,omitempty"`       // key of a list's records
 	ContactFields map[string]string `yaml:"contact_fields,omitempty"` // our field -> theirs, dots for nesting; those not named keep their name
 	AccountFields map[string]string `yaml:"account_fields,omitempty"` // the same for accounts
+
+	// For every CRM.
+
+	AppURL      string `yaml:"app_url,omitempty"`      // where people look at the records, for deep links; "": the kind's own, or none
+	ExternalRef string `yaml:"external_ref,omitempty"` // the field of a contact that is its externalRef; not for kind rest; "": none
+
+	ContactCustom map[string]string `yaml:"contact_custom,omitempty"` // name under custom -> the CRM's field; nothing else passes
+	AccountCustom map[string]string `yaml:"account_custom,omitempty"` // the same for accounts
 }
 
 // Paths are where a CRM keeps its records, below its URL.

@@ -80,6 +80,9 @@ func (s *Source) complete() {
 	if s.InFlight == 0 {
 		s.InFlight = 64
 	}
+	if s.Auth != nil {
+		s.Auth.complete(s)
+	}
 	switch s.Kind {
 	case kindAutocalls:
 		s.Timezone = cmp.Or(s.Timezone, "UTC")

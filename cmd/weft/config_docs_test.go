@@ -42,7 +42,7 @@ func TestDocsHaveEveryKey(t *testing.T) {
 		}
 	}
 	for name, f := range map[string]fields{
-		"tenant": new(Tenant).shape(), "key": new(Key).shape(), "source": new(Source).shape(kindREST), "issuer": new(Issuer).shape(),
+		"tenant": new(Tenant).shape(), "key": new(Key).shape(), "source": new(Source).shape(kindREST), "issuer": new(Issuer).shape(), "auth": new(Auth).shape(),
 	} {
 		for key := range f {
 			if !strings.Contains(docs, "\n| `"+key+"` |") {

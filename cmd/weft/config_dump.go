@@ -29,14 +29,22 @@ func (c Config) masked() Config {
 	for i := range c.Tenants {
 		t := &c.Tenants[i]
 		t.Keys = maskKeys(t.Keys)
-		t.Store.Token = mask
+		t.Store = t.Store.masked()
 		if t.CRM != nil {
-			crm := *t.CRM
-			crm.Token = mask
+			crm := t.CRM.masked()
 			t.CRM = &crm
 		}
 	}
 	return c
+}
+
+// masked returns a copy that may be shown.
+func (s Source) masked() Source {
+	if s.Token != "" {
+		s.Token = mask
+	}
+	s.Auth = s.Auth.masked()
+	return s
 }
 
 // maskKeys leaves as much of each hash as it takes to recognise it.

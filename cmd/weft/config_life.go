@@ -17,9 +17,13 @@ const (
 	reloadWatch  = "watch"  // on SIGHUP, and when the file changes
 )
 
+// maxSampled is of how many answers one can be logged.
+const maxSampled = 1_000_000
+
 // Log says what is logged.
 type Log struct {
-	Level string `yaml:"level"` // the least that is: debug, info, warn, error
+	Level  string `yaml:"level"`            // the least that is: debug, info, warn, error
+	Access int    `yaml:"access,omitempty"` // of so many answers to tenants that are no errors, one; 0: none
 }
 
 func (l Log) level() (level slog.Level) {

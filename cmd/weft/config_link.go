@@ -62,11 +62,15 @@ func (t *Tenant) validateLink(r *report, path string) {
 	switch {
 	case len(t.Link) > 0 && t.CRM == nil:
 		r.fail(join(path, "link"), "has no effect without a crm")
-	case len(t.Link) == 0 && t.CRM != nil && t.Store.Kind == kindAutocalls:
-		r.fail(join(path, "link"), "is missing: an autocalls store does not say which contact a conversation belongs to")
+	case len(t.Link) == 0 && t.CRM != nil && t.Store.Kind != kindNative && t.Store.Kind != "":
+		r.fail(join(path, "link"), "is missing: a store of kind %s does not say which contact a conversation belongs to", t.Store.Kind)
 	}
 	seen := make(map[string]string) // field -> path of its rule
 	for i, rule := range t.Link {
-		r.unique(seen, rule.Field, index(join(path, "link"), i), "repeats the field of")
+		at := index(join(path, "link"), i)
+		r.unique(seen, rule.Field, at, "repeats the field of")
+		if t.CRM != nil && t.CRM.Kind != kindREST && t.CRM.Kind != "" && t.CRM.ExternalRef == "" && rule.Lookup == string(upstream.ByExternalRef) {
+			r.fail(at, "looks up by externalRef, for which crm.external_ref has to say the field")
+		}
 	}
 }

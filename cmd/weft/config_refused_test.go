@@ -92,8 +92,8 @@ func formEdits() []edit {
 		{"unknown key", "memory:", "memry: 1\n  memory:", "weft.yaml:6: cache.memry: unknown key; want one of account, contact, conversation, encryption, link, memory"},
 		{"unknown key at the top", "redis:", "redys:", "weft.yaml:3: redys: unknown key; want one of allow_addresses, audit, cache, deadlines, drain, hsts, issuers, limits, listen, log, ops, redis, reload, tenants"},
 		{"key that holds a token", `token: "T0KEN"}`, `token:T0KEN}`, `weft.yaml:14: tenants[0].store.token: is missing
-weft.yaml:14: tenants[0].store.token…: unknown key; want one of account_fields, contact_fields, envelope, in_flight, kind, params, paths, retry, share, timezone, token, url`},
-		{"key that is a token", `token: "T0KEN"}`, `token: "T0KEN", abcdefghijklmnopqrstuvwxyz: }`, "weft.yaml:14: tenants[0].store.abcdefghijklmnopqrst…: unknown key; want one of account_fields, contact_fields, envelope, in_flight, kind, params, paths, retry, share, timezone, token, url"},
+weft.yaml:14: tenants[0].store.token…: unknown key; want one of account, account_custom, account_fields, app_url, auth, contact_custom, contact_fields, envelope, external_ref, in_flight, kind, params, paths, retry, share, timezone, token, url, variables`},
+		{"key that is a token", `token: "T0KEN"}`, `token: "T0KEN", abcdefghijklmnopqrstuvwxyz: }`, "weft.yaml:14: tenants[0].store.abcdefghijklmnopqrst…: unknown key; want one of account, account_custom, account_fields, app_url, auth, contact_custom, contact_fields, envelope, external_ref, in_flight, kind, params, paths, retry, share, timezone, token, url, variables"},
 		{"key that is a list", "redis:", "? [T0KEN]\n:", "weft.yaml:3: …: unknown key; want one of allow_addresses, audit, cache, deadlines, drain, hsts, issuers, limits, listen, log, ops, redis, reload, tenants"},
 		{"duplicate key", "    # more", "    id: other", "weft.yaml:17: tenants[0].id: is there twice, first on line 10"},
 		{"alias", `redis: {url: ""}`, "redis: &a {url: \"\"}\ncache: *a\n#", "weft.yaml:4: cache: aliases are not supported\nweft.yaml:7: cache: is there twice, first on line 4"},

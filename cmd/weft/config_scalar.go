@@ -169,6 +169,22 @@ func dotted(dst *string) scalar {
 	})
 }
 
+// number is a whole number above zero that names something.
+func number(dst *string) scalar {
+	return matching(dst, "a whole number", func(s string) bool {
+		return len(s) <= 18 && s[0] != '0' && strings.Trim(s, "0123456789") == ""
+	})
+}
+
+// fieldName is the name of a field in a CRM.
+func fieldName(dst *string) scalar {
+	return matching(dst, "the name of a field: letters, digits and _", isFieldName)
+}
+
+func isFieldName(s string) bool {
+	return len(s) <= 80 && strings.Trim(s, "_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+}
+
 func isPort(s string) bool {
 	_, err := strconv.ParseUint(s, 10, 16)
 	return err == nil

@@ -21,7 +21,25 @@ const (
 	kindAutocalls = "autocalls"
 	kindNative    = "native"
 	kindREST      = "rest"
+
+	kindChatwoot = "chatwoot"
+	kindIntercom = "intercom"
+
+	kindHubSpot    = "hubspot"
+	kindSalesforce = "salesforce"
+	kindPipedrive  = "pipedrive"
+	kindTwenty     = "twenty"
 )
+
+// storeKinds are the kinds of conversation stores.
+func storeKinds() []string {
+	return []string{kindAutocalls, kindNative, kindChatwoot, kindIntercom}
+}
+
+// crmKinds are the kinds of CRMs.
+func crmKinds() []string {
+	return []string{kindREST, kindHubSpot, kindSalesforce, kindPipedrive, kindTwenty}
+}
 
 // shape is the form of the whole file.
 func (c *Config) shape() fields {
@@ -54,7 +72,7 @@ func (c *Config) shape() fields {
 		"issuers": listOf(&c.Issuers, (*Issuer).shape),
 		"tenants": required{listOf(&c.Tenants, (*Tenant).shape)},
 
-		"log":    fields{"level": oneOf(&c.Log.Level, "debug", "info", "warn", "error")},
+		"log":    fields{"level": oneOf(&c.Log.Level, "debug", "info", "warn", "error"), "access": between(&c.Log.Access, 0, maxSampled)},
 		"reload": oneOf(&c.Reload, reloadOff, reloadSignal, reloadWatch),
 		"drain":  fields{"delay": durationOrNone(&c.Drain.Delay, maxDrain), "timeout": duration(&c.Drain.Timeout, maxDrain)},
 
@@ -82,8 +100,8 @@ func (t *Tenant) shape() fields {
 		"workspaces":   listOf(&t.Workspaces, (*WorkspaceRule).shape),
 		"channels":     listOf(&t.Channels, (*ChannelRule).shape),
 		"keys":         listOf(&t.Keys, (*Key).shape),
-		"store":        required{t.Store.shape(kindAutocalls, kindNative)},
-		"crm":          optional(func() shape { t.CRM = new(Source); return t.CRM.shape(kindREST) }),
+		"store":        required{t.Store.shape(storeKinds()...)},
+		"crm":          optional(func() shape { t.CRM = new(Source); return t.CRM.shape(crmKinds()...) }),
 		"limits":       t.Limits.shape(),
 		"link":         listOf(&t.Link, (*LinkRule).shape),
 		"hide":         listOf(&t.Hide, func(s *string) scalar { return oneOf(s, "functionCalls", "variables") }),
@@ -98,6 +116,7 @@ func (w *WorkspaceRule) shape() fields {
 		"assistants": listOf(&w.Assistants, identifier),
 		"senders":    listOf(&w.Senders, text),
 		"types":      listOf(&w.Types, conversationType),
+		"inboxes":    listOf(&w.Inboxes, identifier),
 	}
 }
 
@@ -136,8 +155,11 @@ func (s *Source) shape(kinds ...string) fields {
 	return fields{
 		"kind":      required{oneOf(&s.Kind, kinds...)},
 		"url":       required{baseURL(&s.URL)},
-		"token":     required{token(&s.Token)},
+		"token":     token(&s.Token),
+		"auth":      optional(func() shape { s.Auth = new(Auth); return s.Auth.shape() }),
 		"timezone":  timezone(&s.Timezone),
+		"account":   number(&s.Account),
+		"variables": names{&s.Variables},
 		"in_flight": between(&s.InFlight, minInFlight, maxInFlight),
 		"share":     between(&s.Share, 1, maxInFlight),
 		"retry":     boolean(&s.Retry),
@@ -154,6 +176,10 @@ func (s *Source) shape(kinds ...string) fields {
 		},
 		"contact_fields": optional(func() shape { return renames[upstream.Contact](&s.ContactFields) }),
 		"account_fields": optional(func() shape { return renames[upstream.Account](&s.AccountFields) }),
+		"app_url":        baseURL(&s.AppURL),
+		"external_ref":   fieldName(&s.ExternalRef),
+		"contact_custom": names{&s.ContactCustom},
+		"account_custom": names{&s.AccountCustom},
 	}
 }
 
@@ -163,12 +189,27 @@ func renames[Record any](dst *map[string]string) fields {
 	f := make(fields)
 	for field := range reflect.TypeFor[Record]().Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		f[name] = scalar(func(s string) error {
-			var theirs string
-			err := dotted(&theirs)(s)
-			(*dst)[name] = theirs
-			return err
-		})
+		switch name {
+		case "-": // not of the record's own
+		case "custom": // has keys of its own
+		case "address":
+			for part := range reflect.TypeFor[upstream.Address]().Fields() {
+				key := name + "." + part.Tag.Get("json")
+				f[key] = rename(*dst, key)
+			}
+			fallthrough
+		default:
+			f[name] = rename(*dst, name)
+		}
 	}
 	return f
+}
+
+func rename(dst map[string]string, name string) scalar {
+	return func(s string) error {
+		var theirs string
+		err := dotted(&theirs)(s)
+		dst[name] = theirs
+		return err
+	}
 }

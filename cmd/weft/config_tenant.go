@@ -23,6 +23,9 @@ func (t *Tenant) validate(r *report, path string) {
 // validatePlaces checks that each conversation has one workspace and one
 // channel, and that keys are limited to workspaces that exist.
 func (t *Tenant) validatePlaces(r *report, path string) {
+	if t.Store.Kind == kindChatwoot && len(t.Channels) > 0 {
+		r.fail(join(path, "channels"), "has no effect: a chatwoot store says the channel itself")
+	}
 	if t.Store.Kind == kindNative {
 		if len(t.Workspaces) > 0 {
 			r.fail(join(path, "workspaces"), "has no effect: a native store says the workspace itself")
@@ -48,13 +51,17 @@ func (t *Tenant) validatePlaces(r *report, path string) {
 
 func (t *Tenant) validateWorkspaces(r *report, path string) {
 	known := []string{t.Workspace}
-	assistants, senders, types := make(map[string]string), make(map[string]string), make(map[string]string) // value -> its path
+	assistants, senders, types, inboxes := make(map[string]string), make(map[string]string), make(map[string]string), make(map[string]string) // value -> its path
 	for i, w := range t.Workspaces {
 		known = append(known, w.ID)
 		at := index(join(path, "workspaces"), i)
-		if len(w.Assistants)+len(w.Senders)+len(w.Types) == 0 {
-			r.fail(at, "matches nothing; want assistants, senders or types")
+		if len(w.Assistants)+len(w.Senders)+len(w.Types)+len(w.Inboxes) == 0 {
+			r.fail(at, "matches nothing; want inboxes, assistants, senders or types")
 		}
+		if len(w.Inboxes) > 0 && t.Store.Kind == kindAutocalls {
+			r.fail(join(at, "inboxes"), "has no effect: an autocalls store has none")
+		}
+		r.uniqueAll(inboxes, w.Inboxes, join(at, "inboxes"))
 		r.uniqueAll(assistants, w.Assistants, join(at, "assistants"))
 		r.uniqueAll(senders, w.Senders, join(at, "senders"))
 		r.uniqueAll(types, w.Types, join(at, "types"))

@@ -2,11 +2,16 @@ package main
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"flag"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,11 +24,22 @@ func secrets(name string) string {
 	switch name {
 	case "REDIS_PASSWORD", "AUTOCALLS_TOKEN", "CRM_TOKEN":
 		return "CANARY-" + name
+	case "SALESFORCE_KEY":
+		return testKey()
 	case "WEFT_KEY_2":
 		return "CANARYaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaA="
 	}
 	return ""
 }
+
+// testKey is an RSA key in PEM, the same each time.
+var testKey = sync.OnceValue(func() string {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+})
 
 func noEnv(string) string { return "" }
 
@@ -49,7 +65,7 @@ func TestDump(t *testing.T) {
 	if diff := cmp.Diff(string(want), got.String()); diff != "" {
 		t.Errorf("dump (-want +got):\n%s", diff)
 	}
-	for _, secret := range []string{"CANARY", "pa${x$", strings.Repeat("0", 12), "MDAw"} {
+	for _, secret := range []string{"CANARY", "pa${x$", strings.Repeat("0", 12), "MDAw", "PRIVATE"} {
 		if strings.Contains(got.String(), secret) {
 			t.Errorf("the dump shows %q", secret)
 		}

@@ -21,6 +21,7 @@ import (
 const (
 	demoKeyAcme   = "weft_demo_acme"
 	demoKeyGlobex = "weft_demo_globex"
+	demoKeyOps    = "weft_demo_ops" // of the ops listener
 )
 
 // runDemo runs the gateway over a sandbox and an in-process Redis. Beside
@@ -35,7 +36,9 @@ func runDemo(ctx context.Context, args []string, getenv func(string) string, std
 	if help, err := parseFlags(flags, args, stdout); help || err != nil {
 		return err
 	}
-	log := newLogger(*level)
+	verbosity := &verbosity{configured: new(slog.LevelVar)}
+	verbosity.configured.Set(*level)
+	log := newLogger(verbosity)
 	box, err := startSandbox(ctx, "sandbox-listen", *sandboxListen, sandbox.Config{Logger: log})
 	if err != nil {
 		return err
@@ -46,18 +49,23 @@ func runDemo(ctx context.Context, args []string, getenv func(string) string, std
 		return errors.Join(err, box.stop())
 	}
 	defer store.Close()
-	err = serveDemo(ctx, demoConfig(box, store.Addr(), *listen, *opsListen), getenv, log, func(public, ops string) {
+	file := demoConfig(box, store.Addr(), *listen, *opsListen) + "log: {level: " + strings.ToLower(level.String()) + "}\n"
+	err = serveDemo(ctx, file, getenv, log, verbosity, func(public, ops string) {
 		introduce(stdout, "http://"+public, "http://"+ops, box.url)
 	})
 	return errors.Join(err, box.stop())
 }
 
-func serveDemo(ctx context.Context, file string, getenv func(string) string, log *slog.Logger, ready func(public, ops string)) error {
+func serveDemo(ctx context.Context, file string, getenv func(string) string, log *slog.Logger, level *verbosity, ready func(public, ops string)) error {
 	cfg, err := parseConfig("demo", []byte(file), func(string) string { return "" })
 	if err != nil {
 		return err
 	}
-	sys, err := build(cfg, log)
+	traces, err := newTraces(getenv, log)
+	if err != nil {
+		return err
+	}
+	sys, err := buildWith(cfg, log, level, traces)
 	if err != nil {
 		return err
 	}
@@ -68,15 +76,16 @@ func serveDemo(ctx context.Context, file string, getenv func(string) string, log
 // demoConfig writes the configuration file that the demo runs on.
 func demoConfig(box *runningSandbox, redis, listen, ops string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "listen: %q\nops: {listen: %q}\nredis: {url: \"redis://%s/0\"}\n", listen, ops, redis)
+	digest := func(key string) string { sum := sha256.Sum256([]byte(key)); return hex.EncodeToString(sum[:]) }
+	fmt.Fprintf(&b, "listen: %q\nops: {listen: %q, keys: [{id: demo, sha256: %s}]}\nredis: {url: \"redis://%s/0\"}\n",
+		listen, ops, digest(demoKeyOps), redis)
 	b.WriteString("drain: {delay: 0s}\n") // nobody sends requests here but its reader
 	// Copies are due soon, so that a CRM that is broken by hand is noticed.
 	b.WriteString("cache: {contact: {fresh: 3s, revalidate: 0}, account: {fresh: 3s, revalidate: 0}, link: {fresh: 3s, revalidate: 0}}\ntenants:\n")
 	keys := map[string]string{sandbox.Acme: demoKeyAcme, sandbox.Globex: demoKeyGlobex}
 	for _, t := range box.Tenants() {
-		sum := sha256.Sum256([]byte(keys[t.ID]))
 		b.WriteString(sandboxTenant(box, t))
-		fmt.Fprintf(&b, "    keys: [{id: demo, sha256: %s, scopes: [conversations:read]}]\n", hex.EncodeToString(sum[:]))
+		fmt.Fprintf(&b, "    keys: [{id: demo, sha256: %s, scopes: [conversations:read]}]\n", digest(keys[t.ID]))
 	}
 	return b.String()
 }
@@ -86,7 +95,7 @@ func introduce(w io.Writer, public, ops, box string) {
 	fmt.Fprintf(w, `Weft is running on sandbox data. Press Ctrl-C to stop.
 
   gateway  %[1]s   API explorer: %[1]s/docs
-  ops      %[2]s   breakers: %[2]s/breakers   metrics: %[2]s/metrics
+  ops      %[2]s   console: %[2]s/console   breakers: %[2]s/breakers   metrics: %[2]s/metrics
   sandbox  %[3]s   dials: %[3]s/dials   calls: %[3]s/calls
 
 A conversation with its messages, contact and account:
@@ -102,12 +111,13 @@ One of them in full:
   curl -s -H 'Authorization: Bearer %[5]s' %[1]s/api/conversations/c1a2b3c4-5678-9abc-def0-1234567890ab
 
 Break the CRM. Some seconds later the first command shows contact and account as stale, and after
-a few more tries with the reason breaker_open; see %[2]s/breakers:
+a few more tries with the reason breaker_open; watch %[2]s/console, where the key
+%[7]s lets you force and reset breakers:
 
   curl -s -X POST %[3]s/dials -d '{"service": "crm", "errorRate": 1, "status": 500}'
 
 Mend it. The breakers try the CRM by themselves, and close within some seconds:
 
   curl -s -X DELETE %[3]s/dials
-`, public, ops, box, demoKeyAcme, demoKeyGlobex, sandbox.ExampleAPI)
+`, public, ops, box, demoKeyAcme, demoKeyGlobex, sandbox.ExampleAPI, demoKeyOps)
 }

@@ -42,7 +42,7 @@ func TestDemo(t *testing.T) {
 			t.Errorf("%s: %v\n%s%s", m[2], err, head, body)
 		}
 	}
-	for _, page := range regexp.MustCompile(`http://\S+/(?:docs|breakers|metrics|dials|calls)`).FindAllString(text.String(), -1) {
+	for _, page := range regexp.MustCompile(`http://\S+/(?:docs|console|breakers|metrics|dials|calls)`).FindAllString(text.String(), -1) {
 		resp, err := http.Get(page)
 		if err != nil {
 			t.Fatal(err)
@@ -51,6 +51,15 @@ func TestDemo(t *testing.T) {
 		if resp.StatusCode != http.StatusOK {
 			t.Errorf("%s: %s", page, resp.Status)
 		}
+	}
+	resp, err := http.Get(strings.Replace(regexp.MustCompile(`http://\S+/breakers`).FindString(text.String()), "/breakers", "/log-level", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if want := `{"level":"warn","configured":"warn","forced":null}`; err != nil || string(said) != want {
+		t.Errorf("the log's level: %s, %v; want %s", said, err, want)
 	}
 	if err := r.stop(); err != nil {
 		t.Errorf("stop: %v", err)

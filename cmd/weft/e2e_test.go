@@ -36,11 +36,17 @@ type running struct {
 // start runs a command of the program until the test ends.
 func start(t testing.TB, args ...string) *running {
 	t.Helper()
+	return startWith(t, nil, args...)
+}
+
+// startWith is start with environment variables.
+func startWith(t testing.TB, env map[string]string, args ...string) *running {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := run(ctx, args, func(string) string { return "" }, w)
+		err := run(ctx, args, func(name string) string { return env[name] }, w)
 		w.CloseWithError(fmt.Errorf("the command ended: %w", firstError(err, io.EOF)))
 		done <- err
 	}()
@@ -107,6 +113,7 @@ type options struct {
 	before func(*sandbox.Sandbox) // called before the gateway starts, and with it the backfill
 
 	between func(http.Handler) http.Handler // what stands between the gateway and the sandbox; nil: nothing
+	env     map[string]string               // variables of the gateway
 	log     io.Writer                       // takes the log, of all levels; nil: errors go to standard error
 }
 
@@ -135,9 +142,9 @@ func install(t testing.TB, o options) *installation {
 	var r *running
 	var public, ops string
 	if o.log != nil {
-		r, public, ops = startLogged(t, file, o.log)
+		r, public, ops = startLogged(t, file, o.env, o.log)
 	} else {
-		r = start(t, "serve", "-config", file, "-listen", "127.0.0.1:0", "-ops-listen", "127.0.0.1:0", "-log-level", "error")
+		r = startWith(t, o.env, "serve", "-config", file, "-listen", "127.0.0.1:0", "-ops-listen", "127.0.0.1:0", "-log-level", "error")
 		m := r.await(t, `serving on (http://\S+), ops on (http://\S+)`)
 		public, ops = m[1], m[2]
 	}
@@ -177,7 +184,7 @@ func configFor(box *sandbox.Sandbox, url string, o options) string {
 			fmt.Fprintf(&b, "      - {id: inbox, sha256: %s, scopes: [conversations:read]}\n", hash(keyGlobex))
 		}
 		fmt.Fprintf(&b, "    store: {kind: %s, url: %q, token: %s}\n", tenant.Store, url+"/"+tenant.Store, tenant.StoreToken)
-		fmt.Fprintf(&b, "    crm: {kind: rest, url: %q, token: %s}\n", cmp.Or(o.crm, url+"/crm"), tenant.CRMToken)
+		fmt.Fprintf(&b, "    crm: {kind: rest, url: %q, token: %s, contact_custom: {plan: custom.plan, score: custom.score}, account_custom: {tier: custom.tier}}\n", cmp.Or(o.crm, url+"/crm"), tenant.CRMToken)
 	}
 	return b.String()
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
@@ -25,6 +26,7 @@ type generation struct {
 	tokens     *auth.Tokens
 	server     *gateway.Server
 
+	sight sight
 	users users              // requests, and the stage while it is the current one
 	stop  context.CancelFunc // ends work
 	work  sync.WaitGroup     // in the background
@@ -38,6 +40,7 @@ func (s *system) generate(cfg Config, before *generation) (*generation, error) {
 		before = &generation{}
 	}
 	g := &generation{cfg: cfg, users: newUsers(), stop: func() {}}
+	g.sight = newSight(g)
 	err := g.buildTenants(s, before)
 	var callers *auth.Credentials
 	if err == nil {
@@ -76,16 +79,21 @@ func (g *generation) buildEnricher(s *system, before *generation) (err error) {
 
 func (g *generation) buildServer(s *system, before *generation, callers *auth.Credentials) (err error) {
 	cfg := gateway.Config{
-		Enricher: g.enricher, Auth: callers, Tenants: make(map[string]*enrich.Tenant),
+		Enricher: g.watch(s), Auth: callers, Tenants: make(map[string]*enrich.Tenant),
 		Deadline: g.cfg.Deadlines.Request, Requests: g.cfg.Limits.InFlight, TenantInFlight: make(map[string]int),
 		Origins: make(map[string][]string), HSTS: g.cfg.HSTS, Replaces: before.server,
-		Audit: s.audit, OpenAPI: weft.OpenAPI(), Ready: s.ready, Observe: s.metrics.http, Logger: s.log, Version: version(),
+		Audit: s.audit, OpenAPI: weft.OpenAPI(), Ready: s.ready, Observe: s.metrics.http, Tally: s.tally.request, Logger: s.log, Access: g.cfg.Log.Access, Version: version(),
+	}
+	if traces := s.outside.traces; traces != nil {
+		cfg.Trace = func(ctx context.Context, h http.Header) (context.Context, gateway.Span) {
+			return traces.Request(ctx, h)
+		}
 	}
 	for n, t := range g.cfg.Tenants {
 		cfg.Tenants[t.ID], cfg.Origins[t.ID], cfg.TenantInFlight[t.ID] = g.tenants[n], t.CORS, t.Limits.InFlight
 	}
 	if g.cfg.rated() {
-		cfg.Limit = newLimits(g.cfg, s.limiter, s.metrics.limit).take
+		cfg.Limit = s.tally.limits(newLimits(g.cfg, s.limiter, s.metrics.limit).take)
 	}
 	g.server, err = gateway.New(cfg)
 	return err
@@ -158,6 +166,8 @@ func (s *system) install(g *generation) error {
 	before := s.stage.current.Load()
 	err := g.upstreams.settle(s.breakers, before)
 	s.stage.current.Store(g)
+	s.holds.settle(g)
+	s.tally.keep(func(id string) bool { return g.tenant(id) != nil })
 	if before == nil {
 		return err
 	}

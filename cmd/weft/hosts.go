@@ -5,13 +5,21 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/weft-gateway/weft/upstream"
 	"github.com/weft-gateway/weft/upstream/autocalls"
+	"github.com/weft-gateway/weft/upstream/chatwoot"
 	"github.com/weft-gateway/weft/upstream/client"
+	"github.com/weft-gateway/weft/upstream/hubspot"
+	"github.com/weft-gateway/weft/upstream/intercom"
 	"github.com/weft-gateway/weft/upstream/native"
+	"github.com/weft-gateway/weft/upstream/oauth"
+	"github.com/weft-gateway/weft/upstream/pipedrive"
 	"github.com/weft-gateway/weft/upstream/rest"
+	"github.com/weft-gateway/weft/upstream/salesforce"
+	"github.com/weft-gateway/weft/upstream/twenty"
 )
 
 // host is a service, with what it is to be tuned to.
@@ -32,10 +40,7 @@ func (m *sourceMaker) host(src Source, role string) (*host, error) {
 	if h := m.made.hosts[key]; h != nil {
 		return h, nil
 	}
-	deadline := m.cfg.Deadlines.Store
-	if role == roleCRM {
-		deadline = m.cfg.Deadlines.CRM
-	}
+	deadline := m.deadline(src.Kind, role)
 	h := &host{deadline: deadline, inFlight: src.InFlight, retry: src.Retry, allow: m.cfg.AllowAddresses}
 	if old := m.before.hosts[key]; old != nil {
 		h.Host, h.name = old.Host, old.name
@@ -49,8 +54,9 @@ func (m *sourceMaker) host(src Source, role string) (*host, error) {
 	}
 	h.Host, err = client.NewHost(client.HostConfig{
 		Name: h.name, URL: src.URL, Deadline: deadline, InFlight: src.InFlight, NoRetry: !src.Retry,
-		Transport:  m.s.outside.transport(src.InFlight, deadline, m.cfg.AllowAddresses),
-		Operations: operations(src.Kind), Observe: m.s.metrics.upstream(h.name),
+		Transport: m.s.outside.transport(src.InFlight, deadline, m.cfg.AllowAddresses),
+		Trace:     m.s.outside.traces.Calls(h.name, serverOf(src.URL)), Propagate: m.s.outside.traces.Propagate(),
+		Operations: operations(src.Kind), Manners: manners(src.Kind), Observe: m.s.metrics.upstream(h.name),
 		UserAgent: "weft", Logger: m.s.log,
 	})
 	if err != nil {
@@ -58,6 +64,15 @@ func (m *sourceMaker) host(src Source, role string) (*host, error) {
 	}
 	m.made.hosts[key] = h
 	return h, nil
+}
+
+// serverOf is the name or address of the machine that a source is on.
+func serverOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 // tuning is what makes old what h is to be.
@@ -97,12 +112,45 @@ func (m *sourceMaker) name(key hostKey) (string, error) {
 }
 
 func (m *sourceMaker) speaksOf(key hostKey) bool {
-	return slices.ContainsFunc(m.cfg.sources(), func(s *Source) bool { return hostKey{s.Kind, s.URL} == key })
+	return slices.ContainsFunc(m.cfg.sources(), func(s *Source) bool {
+		login, ok := s.login()
+		return hostKey{s.Kind, s.URL} == key || ok && hostKey{login.Kind, login.URL} == key
+	})
+}
+
+// loginDeadline is how long a token may take. Nobody waits for it as long; who
+// comes later has it.
+const loginDeadline = 5 * time.Second
+
+// deadline is that of a call of a source.
+func (m *sourceMaker) deadline(kind, role string) time.Duration {
+	switch {
+	case strings.HasSuffix(kind, loginSuffix):
+		return max(loginDeadline, m.cfg.Deadlines.CRM)
+	case role == roleCRM:
+		return m.cfg.Deadlines.CRM
+	}
+	return m.cfg.Deadlines.Store
 }
 
 // operations are what the sources of a kind can be asked for.
 func operations(kind string) []upstream.Op {
+	if strings.HasSuffix(kind, loginSuffix) {
+		return oauth.Operations()
+	}
 	switch kind {
+	case chatwoot.Kind:
+		return chatwoot.Operations()
+	case intercom.Kind:
+		return intercom.Operations()
+	case hubspot.Kind:
+		return hubspot.Operations()
+	case salesforce.Kind:
+		return salesforce.Operations()
+	case pipedrive.Kind:
+		return pipedrive.Operations()
+	case twenty.Kind:
+		return twenty.Operations()
 	case autocalls.Kind:
 		return autocalls.Operations()
 	case native.Kind:
@@ -111,4 +159,21 @@ func operations(kind string) []upstream.Op {
 		return rest.Operations()
 	}
 	return nil
+}
+
+// manners are how the services of a kind speak of quotas and refusals.
+func manners(kind string) client.Manners {
+	switch kind {
+	case intercom.Kind:
+		return intercom.Manners()
+	case hubspot.Kind:
+		return hubspot.Manners()
+	case salesforce.Kind:
+		return salesforce.Manners()
+	case pipedrive.Kind:
+		return pipedrive.Manners()
+	case twenty.Kind:
+		return twenty.Manners()
+	}
+	return client.Manners{}
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // startLogged runs what `weft serve` runs, with a log that a test can read.
-func startLogged(t testing.TB, file string, log io.Writer) (r *running, public, ops string) {
+func startLogged(t testing.TB, file string, env map[string]string, log io.Writer) (r *running, public, ops string) {
 	t.Helper()
 	cfg, err := loadConfig(file, func(name string) string {
 		return map[string]string{"WEFT_LISTEN": "127.0.0.1:0", "WEFT_OPS_LISTEN": "127.0.0.1:0"}[name]
@@ -28,7 +28,12 @@ func startLogged(t testing.TB, file string, log io.Writer) (r *running, public, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	sys, err := build(cfg, slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	traces, err := newTraces(func(name string) string { return env[name] }, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sys, err := buildWith(cfg, logger, nil, traces)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,12 +119,14 @@ func plant(t *testing.T, box *sandbox.Sandbox) string {
 }
 
 // TestNothingPersonalIsRecorded: neither the log, at its most talkative, nor
-// anything on the ops listener holds what callers sent or sources answered.
+// anything on the ops listener, nor any span holds what callers sent or sources answered.
 func TestNothingPersonalIsRecorded(t *testing.T) {
 	var log safeBuffer
 	var answer atomic.Pointer[http.HandlerFunc] // in the place of a source; nil: its own
 	var conversation string
+	spans := newCollector(t)
 	in := install(t, options{
+		env:   spans.env(),
 		redis: "redis://canary:canary@127.0.0.1:1/0", log: &log, extra: deadlines(sandbox.Dial{}),
 		before: func(box *sandbox.Sandbox) { conversation = plant(t, box) },
 		between: func(next http.Handler) http.Handler {
@@ -158,6 +165,10 @@ func TestNothingPersonalIsRecorded(t *testing.T) {
 	})
 	fail(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	lookForCanaries(t, in, &log)
+	if err := in.stop(); err != nil {
+		t.Fatal(err)
+	}
+	spans.lookForCanaries(t)
 }
 
 // askWithCanaries puts canaries wherever a caller can put something.
@@ -179,6 +190,9 @@ func askWithCanaries(t *testing.T, in *installation) {
 					req.Header.Set(name, "canary")
 				}
 				req.Header.Set("X-Request-Id", "{canary}")
+				req.Header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+				req.Header.Set("Tracestate", "canary=canary")
+				req.Header.Set("Baggage", "canary=canary")
 				resp, err := http.DefaultClient.Do(req)
 				if err != nil {
 					t.Fatal(err)

@@ -93,7 +93,7 @@ func TestKeysDiffer(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	check := func(args ...string) error { return runCheck(args, noEnv, &bytes.Buffer{}) }
+	check := func(args ...string) error { return runCheck(t.Context(), args, noEnv, &bytes.Buffer{}) }
 	key := func(args ...string) error { return runKey(args, &bytes.Buffer{}) }
 	for _, tt := range []struct {
 		name string

@@ -37,7 +37,7 @@ const usage = `usage: weft <command> [flags]
   serve     run the gateway             -config weft.yaml -listen ADDR -ops-listen ADDR
   demo      run it with a sandbox       -listen ADDR -ops-listen ADDR -sandbox-listen ADDR
   sandbox   run the sandbox alone       -listen ADDR -apart
-  check     read a configuration file   -config weft.yaml
+  check     read a configuration file   -config weft.yaml -connect
   key       make an API key             -id NAME -scopes LIST
   version   print the version
 
@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	case "sandbox":
 		return runSandbox(ctx, rest, stdout)
 	case "check":
-		return runCheck(rest, getenv, stdout)
+		return runCheck(ctx, rest, getenv, stdout)
 	case "key":
 		return runKey(rest, stdout)
 	case "version":

@@ -20,12 +20,27 @@ type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
 	calls    *prometheus.HistogramVec
+	visits   *prometheus.HistogramVec // of Redis; there with it
 	parts    *prometheus.CounterVec
 	foreigns *prometheus.CounterVec
 	limited  *prometheus.CounterVec
 	reloads  *prometheus.CounterVec
 	sound    prometheus.Gauge // whether the last reload succeeded
 	soundAt  prometheus.Gauge // when one did last
+
+	answered *children[answerLabels, prometheus.Observer] // of requests
+	shown    *children[partLabels, prometheus.Counter]    // of parts
+}
+
+type answerLabels struct {
+	route, method string
+	code          int
+}
+
+type partLabels struct {
+	part   enrich.Part
+	state  enrich.State
+	reason upstream.Kind
 }
 
 func newMetrics() *metrics {
@@ -33,6 +48,7 @@ func newMetrics() *metrics {
 		registry: prometheus.NewRegistry(),
 		requests: histogram("weft_http_request_duration_seconds", "Time to answer a request on the public listener.", "route", "method", "code"),
 		calls:    histogram("weft_upstream_request_duration_seconds", "Time of one call of an upstream, waiting for its cap included.", "upstream", "op", "outcome"),
+		visits:   histogram("weft_cache_operation_duration_seconds", "Time of one round trip to the cache's shared tier.", "tier", "op"),
 		parts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "weft_enrichment_parts_total", Help: "Parts of documents and list rows that were answered, by state and reason.",
 		}, []string{"part", "state", "reason"}),
@@ -52,6 +68,12 @@ func newMetrics() *metrics {
 			Name: "weft_config_last_reload_success_timestamp_seconds", Help: "When the configuration was last read and sound.",
 		}),
 	}
+	m.answered = newChildren(func(l answerLabels) prometheus.Observer {
+		return m.requests.WithLabelValues(l.route, l.method, strconv.Itoa(l.code))
+	})
+	m.shown = newChildren(func(l partLabels) prometheus.Counter {
+		return m.parts.WithLabelValues(string(l.part), string(l.state), string(l.reason))
+	})
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "weft_build_info", Help: "1, with the version as a label.", ConstLabels: prometheus.Labels{"version": version()},
 	})
@@ -75,7 +97,7 @@ func histogram(name, help string, labels ...string) *prometheus.HistogramVec {
 }
 
 func (m *metrics) http(route, method string, code int, took time.Duration) {
-	m.requests.WithLabelValues(route, method, strconv.Itoa(code)).Observe(took.Seconds())
+	m.answered.of(answerLabels{route, method, code}).Observe(took.Seconds())
 }
 
 func (m *metrics) upstream(name string) func(upstream.Op, string, time.Duration) {
@@ -111,7 +133,7 @@ func (m *metrics) limit(scope string, passed bool) {
 }
 
 func (m *metrics) part(p enrich.Part, s enrich.State, reason upstream.Kind) {
-	m.parts.WithLabelValues(string(p), string(s), string(reason)).Inc()
+	m.shown.of(partLabels{p, s, reason}).Inc()
 }
 
 func (m *metrics) foreign(name string) func() {

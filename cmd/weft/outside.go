@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/weft-gateway/weft/cache"
+	"github.com/weft-gateway/weft/tracing"
 	"github.com/weft-gateway/weft/upstream/client"
 )
 
@@ -17,6 +18,8 @@ import (
 type outside struct {
 	listen    func(ctx context.Context, address string) (net.Listener, error)
 	redis     func(address string, deadline time.Duration) (redis.UniversalClient, error)
+	traces    *tracing.Tracer                                                                 // of requests; nil: there are none
+	level     *verbosity                                                                      // how much is logged; nil: that cannot be changed
 	transport func(conns int, deadline time.Duration, allow []netip.Prefix) http.RoundTripper // to one service
 }
 

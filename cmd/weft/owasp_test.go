@@ -326,7 +326,7 @@ func testFunctions(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"/api/conversations", "/api/conversations/" + sandbox.ExampleAPI, "/docs", "/openapi.yaml"} {
+	for _, path := range []string{"/api/conversations", "/api/conversations/" + sandbox.ExampleAPI, "/docs"} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, in.ops+path, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -71,7 +71,7 @@ func sandboxTenant(box *runningSandbox, t sandbox.Tenant) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "  - id: %s\n    name: %s\n", t.ID, t.Name)
 	fmt.Fprintf(&b, "    store: {kind: %s, url: %q, token: %s}\n", t.Store, box.root(t.Store), t.StoreToken)
-	fmt.Fprintf(&b, "    crm: {kind: rest, url: %q, token: %s}\n", box.root("crm"), t.CRMToken)
+	fmt.Fprintf(&b, "    crm: {kind: rest, url: %q, token: %s, contact_custom: {plan: custom.plan, score: custom.score}, account_custom: {tier: custom.tier}}\n", box.root("crm"), t.CRMToken)
 	if t.Store == "autocalls" {
 		b.WriteString("    link: [external_identifier, variables.crm_contact_id, {variables.email: email}, customer.phone]\n")
 	}

@@ -43,11 +43,18 @@ func runServe(ctx context.Context, args []string, getenv func(string) string, st
 	}
 	level := new(slog.LevelVar)
 	level.Set(cfg.Log.level())
-	sys, err := build(cfg, newLogger(level))
+	verbosity := &verbosity{configured: level}
+	log := newLogger(verbosity)
+	traces, err := newTraces(getenv, log)
+	if err != nil {
+		return err
+	}
+	sys, err := buildWith(cfg, log, verbosity, traces)
 	if err != nil {
 		return err
 	}
 	defer sys.close()
+	sys.pacer = newPacer(cfg.Cache.Memory, getenv)
 	sys.reloads = newReloader(sys, file, level, hangups).run
 	return sys.serve(ctx, func(public, ops string) {
 		fmt.Fprintf(stdout, "weft: serving on http://%s, ops on http://%s\n", public, ops)
@@ -98,6 +105,10 @@ func (s *system) serve(ctx context.Context, ready func(public, ops string)) erro
 	s.stage.current.Load().run(ctx, nil)
 	g.Go(func() error { return serveOn(s.public, public) })
 	g.Go(func() error { return serveOn(s.ops, ops) })
+	g.Go(func() error { s.fleet.Run(ctx); return nil })
+	if s.pacer != nil {
+		g.Go(func() error { s.pacer.run(ctx); return nil })
+	}
 	g.Go(func() error {
 		if s.reloads != nil {
 			s.reloads(ctx)

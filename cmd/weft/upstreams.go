@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/url"
 	"reflect"
 	"slices"
 	"time"
@@ -12,9 +13,15 @@ import (
 	"github.com/weft-gateway/weft/upstream"
 	"github.com/weft-gateway/weft/upstream/autocalls"
 	"github.com/weft-gateway/weft/upstream/breaker"
+	"github.com/weft-gateway/weft/upstream/chatwoot"
 	"github.com/weft-gateway/weft/upstream/client"
+	"github.com/weft-gateway/weft/upstream/hubspot"
+	"github.com/weft-gateway/weft/upstream/intercom"
 	"github.com/weft-gateway/weft/upstream/native"
+	"github.com/weft-gateway/weft/upstream/pipedrive"
 	"github.com/weft-gateway/weft/upstream/rest"
+	"github.com/weft-gateway/weft/upstream/salesforce"
+	"github.com/weft-gateway/weft/upstream/twenty"
 )
 
 // upstreams are the connectors of all tenants, and the hosts that they call.
@@ -38,7 +45,8 @@ const (
 type connector struct {
 	source Source // what it was made of
 	client *client.Client
-	value  any // an upstream.Store or an upstream.CRM
+	login  *client.Client // by which its tokens are asked for; nil: they do not end
+	value  any            // an upstream.Store or an upstream.CRM
 }
 
 // sourceMaker makes the sources of one generation.
@@ -86,10 +94,21 @@ func connect[C any](m *sourceMaker, tc Tenant, role string, src Source) (c C, er
 	if err != nil {
 		return c, fmt.Errorf("tenant %s: %s: %w", tc.ID, role, err)
 	}
+	var login *host
+	if l, ok := src.login(); ok {
+		if login, err = m.host(l, role); err != nil {
+			return c, fmt.Errorf("tenant %s: %s: %w", tc.ID, role, err)
+		}
+	}
 	key := connectorKey{tc.ID, role}
 	have := m.before.connectors[key]
 	if have == nil || !reflect.DeepEqual(have.source, src) {
-		have = &connector{source: src, client: h.ClientWithShare(src.Token, src.Share)}
+		have = &connector{source: src}
+		var let client.Access
+		if let, have.login, err = m.access(src, login); err != nil {
+			return c, fmt.Errorf("tenant %s: %s: %w", tc.ID, role, err)
+		}
+		have.client = h.ClientWith(let, src.Share)
 		m.made.connectors[key] = have
 		if have.value, err = m.connector(tc, src, have.client); err != nil {
 			return c, fmt.Errorf("tenant %s: %s: %w", tc.ID, role, err)
@@ -111,14 +130,49 @@ func (m *sourceMaker) connector(tc Tenant, src Source, c *client.Client) (any, e
 		return autocalls.New(c, autocalls.Config{TenantID: tc.ID, Timezone: zone})
 	case native.Kind:
 		return native.New(c, native.Config{TenantID: tc.ID, Foreign: foreign})
+	case chatwoot.Kind:
+		return chatwoot.New(c, chatwoot.Config{TenantID: tc.ID, Account: src.Account, Variables: src.Variables})
+	case intercom.Kind:
+		return intercom.New(c, intercom.Config{TenantID: tc.ID, Variables: src.Variables})
+	case hubspot.Kind:
+		return hubspot.New(c, hubspot.Config{
+			TenantID: tc.ID, AppURL: src.AppURL, ExternalRef: src.ExternalRef,
+			ContactCustom: src.ContactCustom, AccountCustom: src.AccountCustom,
+		})
+	case pipedrive.Kind:
+		return pipedrive.New(c, pipedrive.Config{
+			TenantID: tc.ID, AppURL: appURL(src, "api.pipedrive.com"), ExternalRef: src.ExternalRef,
+			ContactCustom: src.ContactCustom, AccountCustom: src.AccountCustom,
+		})
+	case twenty.Kind:
+		return twenty.New(c, twenty.Config{
+			TenantID: tc.ID, AppURL: appURL(src, "api.twenty.com"), ExternalRef: src.ExternalRef,
+			ContactCustom: src.ContactCustom, AccountCustom: src.AccountCustom,
+		})
+	case salesforce.Kind:
+		return salesforce.New(c, salesforce.Config{
+			TenantID: tc.ID, AppURL: cmp.Or(src.AppURL, src.URL), ExternalRef: src.ExternalRef,
+			ContactCustom: src.ContactCustom, AccountCustom: src.AccountCustom,
+		})
 	case rest.Kind:
 		return rest.New(c, rest.Config{
 			TenantID: tc.ID, Foreign: foreign,
 			Paths: rest.Paths(src.Paths), Params: rest.Params(src.Params), Envelope: src.Envelope,
 			ContactFields: src.ContactFields, AccountFields: src.AccountFields,
+			ContactCustom: src.ContactCustom, AccountCustom: src.AccountCustom,
 		})
 	}
 	return nil, fmt.Errorf("unknown kind %q", src.Kind)
+}
+
+// appURL is where people see a source's records: where its interface is, unless
+// that is a host of the interface alone.
+func appURL(src Source, shared string) string {
+	u, err := url.Parse(src.URL)
+	if src.AppURL != "" || err != nil || u.Hostname() == shared {
+		return src.AppURL
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // settle makes the sources those in use: hosts are tuned, and the set has the
@@ -152,6 +206,9 @@ func (o upstreams) release(other upstreams) (names []string) {
 	for key, c := range o.connectors {
 		if have := other.connectors[key]; have != c {
 			c.client.Close()
+			if c.login != nil {
+				c.login.Close()
+			}
 		}
 	}
 	kept := make(map[string]bool)
@@ -184,6 +241,9 @@ func (o upstreams) sorted() []*host {
 func placesOf(tc Tenant) enrich.Places {
 	p := enrich.Places{Workspace: tc.Workspace}
 	for _, w := range tc.Workspaces {
+		for _, i := range w.Inboxes {
+			p.Workspaces = append(p.Workspaces, enrich.Place{ID: w.ID, Inbox: i})
+		}
 		for _, a := range w.Assistants {
 			p.Workspaces = append(p.Workspaces, enrich.Place{ID: w.ID, Assistant: a})
 		}

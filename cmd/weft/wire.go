@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"os"
@@ -14,6 +15,8 @@ import (
 	"github.com/weft-gateway/weft/cache"
 	"github.com/weft-gateway/weft/gateway"
 	"github.com/weft-gateway/weft/gateway/ops"
+	"github.com/weft-gateway/weft/gateway/ops/console"
+	"github.com/weft-gateway/weft/tracing"
 	"github.com/weft-gateway/weft/upstream/breaker"
 )
 
@@ -27,6 +30,10 @@ type system struct {
 	breakers  *breaker.Set
 	redis     redis.UniversalClient // nil: the memory tier alone
 	cache     *cache.Cache
+	activity  *ops.Activity // what callers were answered, for the console
+	holds     *holds
+	tally     *tally         // of tenants
+	fleet     *ops.Fleet     // the replicas, as they tell of themselves
 	limiter   *cache.Limiter // nil: nobody has had a rate limit so far
 	ops       *http.Server
 	ready     func() (ready bool, degraded []string) // as both listeners tell it
@@ -34,6 +41,7 @@ type system struct {
 	auditFile *os.File                               // nil: it goes elsewhere
 	stage     stage
 	public    *http.Server
+	pacer     *pacer                // nil: the collector goes its own pace
 	reloads   func(context.Context) // installs other generations until the context ends; nil: the first stays
 
 	background context.Context    // of the generations' work; nil before serve
@@ -46,16 +54,25 @@ type system struct {
 // build makes the whole object graph, from the breakers up to the listeners'
 // handlers. Nothing listens and nothing is asked yet.
 func build(cfg Config, log *slog.Logger) (*system, error) {
+	return buildWith(cfg, log, nil, nil)
+}
+
+// buildWith is build with a log whose level can be changed, and with traces.
+func buildWith(cfg Config, log *slog.Logger, level *verbosity, traces *tracing.Tracer) (*system, error) {
 	if cfg.Redis.URL != "" {
 		cache.LogRedis(log)
 	}
-	return buildIn(network(), cfg, log)
+	out := network()
+	out.level, out.traces = level, traces
+	return buildIn(out, cfg, log)
 }
 
 // buildIn is build for another outside than the network.
 func buildIn(out outside, cfg Config, log *slog.Logger) (*system, error) {
 	s := &system{boot: cfg, log: log, outside: out, metrics: newMetrics(), breakers: breaker.NewSet(), retired: make(chan struct{})}
 	close(s.retired)
+	s.metrics.traces(out.traces.Stats)
+	s.holds, s.tally = newHolds(s.stage.current.Load), newTally()
 	s.closing, s.stopWait = context.WithCancel(context.Background())
 	err := s.buildCache()
 	if err == nil {
@@ -80,6 +97,12 @@ func (s *system) buildCache() (err error) {
 	} else if s.redis, err = s.outside.redis(s.boot.Redis.URL, s.boot.Deadlines.Redis); err != nil {
 		return err
 	}
+	if s.redis != nil {
+		s.metrics.redis(s.redis)
+		if s.outside.traces != nil {
+			s.redis.AddHook(&redisTracer{s.outside.traces})
+		}
+	}
 	s.cache, err = cache.New(cache.Config{
 		Redis:         s.redis,
 		RedisDeadline: s.boot.Deadlines.Redis,
@@ -95,9 +118,26 @@ func (s *system) buildCache() (err error) {
 }
 
 func (s *system) buildOps() error {
-	h, err := ops.New(ops.Config{
-		Breakers: s.breakers, Gatherer: s.metrics.registry, Draining: s.stage.draining.Load, Version: version(), Started: time.Now(), Logger: s.log,
-	})
+	s.activity = ops.NewActivity()
+	page, err := console.New("/console", version())
+	if err != nil {
+		return err
+	}
+	started := time.Now()
+	if err := s.buildFleet(started); err != nil {
+		return err
+	}
+	cfg := ops.Config{
+		Activity: s.activity, Explain: s.explain, Console: page,
+		Breakers: s.breakers, Gatherer: s.metrics.registry, Draining: s.stage.draining.Load, Version: version(), Started: started, Logger: s.log,
+		Events: s.breakers, Control: s.breakers, Touched: s.touchedBy, Keys: s.opsKeys, Fleet: s.fleet,
+		Cache: cacheView{s}, Holds: s.holds, Tenants: s.tenantViews,
+		Config: func() json.RawMessage { return s.stage.current.Load().sight.config() },
+	}
+	if s.outside.level != nil {
+		cfg.Level = s.outside.level
+	}
+	h, err := ops.New(cfg)
 	if err != nil {
 		return err
 	}
@@ -107,7 +147,21 @@ func (s *system) buildOps() error {
 		Addr: s.boot.Ops.Listen, Handler: h, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}
+	s.ops.RegisterOnShutdown(h.EndStreams)
 	return nil
+}
+
+// buildFleet makes what tells the other replicas of this one's breakers.
+func (s *system) buildFleet(started time.Time) (err error) {
+	cfg := ops.FleetConfig{
+		Node: nodeName(), Breakers: s.breakers, Events: s.breakers,
+		Draining: s.stage.draining.Load, Version: version(), Started: started, Logger: s.log,
+	}
+	if board := s.cache.Board(); board != nil {
+		cfg.Board = board
+	}
+	s.fleet, err = ops.NewFleet(cfg)
+	return err
 }
 
 // buildPublic makes the first generation, and the listener before it. A later
@@ -152,6 +206,7 @@ func (s *system) close() {
 			s.log.Debug("redis client", "error", err)
 		}
 	}
+	s.outside.traces.Close()
 }
 
 func version() string {
