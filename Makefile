@@ -4,7 +4,7 @@ GOLANGCI := v2.15.0
 FUZZTIME := 10s
 DURATION := 30m
 
-.PHONY: help build demo test check lint fuzz isolation reliability chaos soak spec
+.PHONY: help build demo test check lint fuzz isolation reliability chaos soak bench profile spec
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 13
@@ -16,7 +16,7 @@ build: ## the programs, into dist/
 demo: ## a gateway with everything behind it, on this machine
 	go run ./cmd/weft demo
 
-test: ## all tests with the race detector; installs Redis and Chromium where it can
+test: ## all tests with the race detector; installs Redis, Chromium and promtool where it can
 	.ci/tools
 	go test -race -timeout 30m ./...
 
@@ -49,5 +49,13 @@ chaos: ## every fault between real processes at full length, into docs/reliabili
 soak: ## faults at random for DURATION; SEED repeats a run
 	go run ./cmd/weftchaos -soak $(DURATION) -seed $(or $(SEED),0)
 
-spec: ## lint openapi.yaml; needs Node
+bench: ## what a document costs beside three baselines, into docs/benchmarks.md; some minutes; ARGS as '-cases hot'
+	.ci/tools bench
+	go run ./cmd/weftbench $(or $(ARGS),-out docs/benchmarks.md)
+
+profile: ## CPU, allocation and heap profiles of some paths, into profiles/
+	.ci/tools bench
+	go run ./cmd/weftbench profile -out profiles $(ARGS)
+
+spec: ## lint the two openapi.yaml; needs Node
 	.ci/spec

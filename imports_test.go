@@ -26,16 +26,27 @@ func imports() map[string][]string {
 		"gateway/auth": {},
 		"gateway/ops":  {"upstream/breaker"},
 
+		"gateway/ops/console": {},
+
 		"enrich": {"upstream", "cache"},
 		"cache":  {"upstream/breaker"},
+
+		"tracing": {"enrich", "upstream"},
 
 		"upstream":         {},
 		"upstream/breaker": {},
 		"upstream/client":  {"upstream", "upstream/breaker"},
 
-		"upstream/autocalls": connector,
-		"upstream/native":    connector,
-		"upstream/rest":      connector,
+		"upstream/autocalls":  connector,
+		"upstream/hubspot":    connector,
+		"upstream/oauth":      connector,
+		"upstream/salesforce": connector,
+		"upstream/chatwoot":   connector,
+		"upstream/intercom":   connector,
+		"upstream/native":     connector,
+		"upstream/rest":       connector,
+		"upstream/pipedrive":  connector,
+		"upstream/twenty":     connector,
 
 		// The fake speaks wire formats and nothing else, so that it is a check
 		// of the connectors that does not share their mistakes.
@@ -50,10 +61,11 @@ func only() map[string][]string {
 	return map[string][]string{
 		"github.com/Shopify/toxiproxy/v2": {"cmd/weftchaos"},
 		"github.com/go-jose/go-jose/v4":   {"gateway/auth"},
-		"github.com/gorilla/mux":          {"gateway"},
+		"github.com/gorilla/mux":          {"gateway", "cmd/weftbench"},
 		"github.com/swaggest/swgui":       {"gateway"},
+		"go.opentelemetry.io":             {"tracing"},
 		"github.com/maypok86/otter/v2":    {"cache"},
-		"github.com/redis/go-redis/v9":    {"cache", "cmd/weft", "cmd/weftchaos"},
+		"github.com/redis/go-redis/v9":    {"cache", "cmd/weft", "cmd/weftbench", "cmd/weftchaos"},
 		"github.com/sony/gobreaker/v2":    {"upstream/breaker"},
 	}
 }

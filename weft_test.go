@@ -285,8 +285,11 @@ func fields(record any) map[string]bool {
 	got := map[string]bool{}
 	for f := range reflect.TypeOf(record).Fields() {
 		name, option, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" {
+			continue // not written
+		}
 		switch name {
-		case "linked": // never leaves the gateway
+		case "linked", "inbox": // never leave the gateway
 		case "totalCost": // leaves only for callers that may see costs
 			got[name] = false
 		default:
