@@ -120,8 +120,9 @@ func (j *join) run(ctx context.Context) error {
 }
 
 // prefetch brings what Redis has of the conversation into memory in one visit,
-// with the contact and the account if memory knows whose they are, and with it the right to load what is not there. What of that is not used is
-// given back by release.
+// with the contact and the account if memory knows whose they are, and with it
+// the right to load what is not there. What of that is not used is given back by
+// release.
 func (j *join) prefetch(ctx context.Context) (along context.Context, release func()) {
 	own := j.own()
 	more, peeked := j.recalled()

@@ -11,7 +11,6 @@ var (
 		"messageCount", "lastMessageAt", "createdAt", "updatedAt", "type", "aiEnabled", "externalIdentifier", "variables",
 		"assistant", "whatsappSender", "customer", "totalCost", "inbox", "linked",
 	}
-	partyNames     = []string{"name", "phone"}
 	assistantNames = []string{"id", "name"}
 	messageNames   = []string{"role", "createdAt"}
 	contactNames   = []string{"id", "accountId"}
@@ -78,9 +77,9 @@ func readMore(s *upstream.Scanner, c *upstream.Conversation, name string) {
 	case "assistant":
 		c.Assistant = readAssistant(s)
 	case "whatsappSender":
-		c.WhatsappSender = readParty(s)
+		c.WhatsappSender = upstream.ReadParty(s)
 	case "customer":
-		c.Customer = readParty(s)
+		c.Customer = upstream.ReadParty(s)
 	case "totalCost":
 		c.TotalCost = s.Float()
 	case "inbox":
@@ -105,21 +104,6 @@ func readAssistant(s *upstream.Scanner) *upstream.Assistant {
 		}
 	})
 	return a
-}
-
-func readParty(s *upstream.Scanner) *upstream.Party {
-	if s.Null() {
-		return nil
-	}
-	p := new(upstream.Party)
-	s.Object(partyNames, func(name string) {
-		if name == "name" {
-			p.Name = s.Text()
-		} else {
-			p.Phone = s.Text()
-		}
-	})
-	return p
 }
 
 // decodeThread leaves the messages alone: few stores have anything derived of them.

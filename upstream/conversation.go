@@ -62,6 +62,22 @@ type Party struct {
 	Phone *string `json:"phone"`
 }
 
+// ReadParty reads a party in its JSON form, nil for null.
+func ReadParty(s *Scanner) *Party {
+	if s.Null() {
+		return nil
+	}
+	p := new(Party)
+	s.Object([]string{"name", "phone"}, func(name string) {
+		if name == "name" {
+			p.Name = s.Text()
+		} else {
+			p.Phone = s.Text()
+		}
+	})
+	return p
+}
+
 // Message is one message of a thread.
 type Message struct {
 	ID            string         `json:"id"`

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/weft-gateway/weft/upstream/sandbox"
 )
@@ -242,17 +243,8 @@ func lookForCanaries(t *testing.T, in *installation, log *safeBuffer) {
 // series are the names and labels of all samples.
 func (in *installation) series(t *testing.T) []string {
 	t.Helper()
-	resp, err := http.Get(in.ops + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var all []string
-	for line := range strings.Lines(string(body)) {
+	for line := range strings.Lines(in.scrape(t)) {
 		if name := line[:max(0, strings.LastIndexByte(line, ' '))]; !strings.HasPrefix(line, "#") && name != "" {
 			all = append(all, name)
 		}
@@ -290,7 +282,10 @@ func TestSeriesAreBounded(t *testing.T) {
 	for i := range 2 * kinds {
 		ask(i)
 	}
-	eventually(t, "the backfill's end", func() bool { return in.metric(t, "weft_backfill_incomplete_tenants") == 0 })
+	eventually(t, "the backfill's end", func() bool {
+		time.Sleep(50 * time.Millisecond) // it walks in its own time
+		return in.metric(t, "weft_backfill_incomplete_tenants") == 0
+	})
 	before := in.series(t)
 	for i := range ids {
 		ask(i)

@@ -341,6 +341,15 @@ func testFunctions(t *testing.T) {
 			t.Errorf("%s on the ops listener: %d", path, resp.StatusCode)
 		}
 	}
+	resp, err := http.Get(in.ops + "/openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	contract, err := io.ReadAll(resp.Body) // its own, and not the tenants'
+	if err != nil || !strings.Contains(string(contract), "\n  /breakers:") || strings.Contains(string(contract), "\n  /api/") {
+		t.Errorf("the ops listener's contract: %v\n%s", err, contract)
+	}
 	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECTX"} {
 		req, err := http.NewRequestWithContext(t.Context(), method, in.public+"/api/conversations/"+sandbox.ExampleAPI, nil)
 		if err != nil {

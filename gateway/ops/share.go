@@ -30,8 +30,9 @@ type shared struct {
 	kept map[shareForm]*written // guarded by mu
 }
 
-// shareForm is what the answer depends on, beside the figures.
-type shareForm struct{ accept, encoding string }
+// shareForm is what the answer depends on, beside the figures: /metrics can be asked
+// for some of its names.
+type shareForm struct{ query, accept, encoding string }
 
 // written is an answer. It is an [http.ResponseWriter] until it is kept.
 type written struct {
@@ -58,7 +59,7 @@ func (s *shared) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // answer makes one, or finds one that is good enough. Those who come while one
 // is made wait for it: two would cost twice as much.
 func (s *shared) answer(r *http.Request) *written {
-	form := shareForm{r.Header.Get("Accept"), r.Header.Get("Accept-Encoding")}
+	form := shareForm{r.URL.RawQuery, r.Header.Get("Accept"), r.Header.Get("Accept-Encoding")}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, version := time.Now(), s.version()

@@ -58,6 +58,20 @@ func TestAnswersAreShared(t *testing.T) {
 	})
 }
 
+// What is asked of some metrics is no answer to who asks for all.
+func TestAnswersToOtherQuestionsAreNotShared(t *testing.T) {
+	s := share(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.RawQuery) }), scrapeEvery, func() uint64 { return 0 })
+	for range 2 * shareBurst {
+		for _, query := range []string{"name[]=up", ""} {
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics?"+query, nil))
+			if got := w.Body.String(); got != query {
+				t.Fatalf("asked for %q, answered %q", query, got)
+			}
+		}
+	}
+}
+
 // What is not good is not remembered, and no more forms than there is room for.
 func TestAnswersThatAreNotKept(t *testing.T) {
 	status, made := http.StatusInternalServerError, 0

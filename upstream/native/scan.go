@@ -15,7 +15,6 @@ var (
 		"assistant", "whatsappSender", "customer", "totalCost",
 	}
 	assistantNames = []string{"id", "name"}
-	partyNames     = []string{"name", "phone"}
 	messageNames   = []string{"id", "role", "content", "createdAt", "functionCalls", "tenantId", "conversationId"}
 	callNames      = []string{"name", "arguments", "result"}
 	itemNames      = []string{"id", "tenantId", "conversationId", "type", "reason", "status", "createdAt", "resolvedAt"}
@@ -120,9 +119,9 @@ func (r *conversation) readMore(s *upstream.Scanner, name string) {
 	case "assistant":
 		r.Assistant = readAssistant(s)
 	case "whatsappSender":
-		r.WhatsappSender = readParty(s)
+		r.WhatsappSender = upstream.ReadParty(s)
 	case "customer":
-		r.Customer = readParty(s)
+		r.Customer = upstream.ReadParty(s)
 	case "totalCost":
 		r.TotalCost = s.Float()
 	}
@@ -141,21 +140,6 @@ func readAssistant(s *upstream.Scanner) *assistant {
 		}
 	})
 	return a
-}
-
-func readParty(s *upstream.Scanner) *upstream.Party {
-	if s.Null() {
-		return nil
-	}
-	p := new(upstream.Party)
-	s.Object(partyNames, func(name string) {
-		if name == "name" {
-			p.Name = s.Text()
-		} else {
-			p.Phone = s.Text()
-		}
-	})
-	return p
 }
 
 func (m *message) read(s *upstream.Scanner) {
