@@ -164,6 +164,7 @@ func (n *simNet) dial(ctx context.Context, from *replica, address string) (net.C
 func (n *simNet) transport(from *replica) func(int, time.Duration, []netip.Prefix) http.RoundTripper {
 	return func(conns int, deadline time.Duration, allow []netip.Prefix) http.RoundTripper {
 		t := client.NewTransport(conns, deadline, allow)
+		t.KeepPipes = true
 		t.DialContext = func(ctx context.Context, _, address string) (net.Conn, error) {
 			ctx, cancel := context.WithTimeout(ctx, deadline)
 			defer cancel()
@@ -176,7 +177,7 @@ func (n *simNet) transport(from *replica) func(int, time.Duration, []netip.Prefi
 // panicking is a transport with a fault of its own, for as long as its
 // replica is to have one.
 type panicking struct {
-	*http.Transport
+	*client.Transport
 	from *replica
 }
 

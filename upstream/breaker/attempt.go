@@ -131,7 +131,7 @@ func (b *Breaker) classify(a attempt) Outcome {
 
 // ample reports whether ctx leaves nine tenths of the deadline. A caller who
 // sets the same deadline a moment earlier must not hide every timeout.
-func ample(ctx context.Context, deadline time.Duration) bool {
+func ample(ctx context.Context, now time.Time, deadline time.Duration) bool {
 	end, ok := ctx.Deadline()
-	return !ok || time.Until(end) >= deadline-deadline/10
+	return !ok || end.Sub(now) >= deadline-deadline/10
 }

@@ -80,8 +80,8 @@ func New(cfg Config) (*Breaker, error) {
 
 // Do calls fn, unless the breaker refuses, which is an [*OpenError].
 //
-// fn gets a context that ends after Config.Deadline, or when ctx ends. Do
-// returns then even if fn does not; what fn yields later is dropped, so fn
+// fn gets a context that ends after Config.Deadline, or when ctx ends: ctx itself
+// where that is the earlier of the two. Do returns then even if fn does not; what fn yields later is dropped, so fn
 // must not write to anything that its caller reads after an error. The
 // breaker's own deadline is a [*DeadlineError] and a failure. A panic in fn is
 // a [*PanicError] and a failure. When ctx ended, nothing is counted.
@@ -132,11 +132,10 @@ func (b *Breaker) call(ctx context.Context, fn func(context.Context) error, run 
 		b.deliver()
 	}()
 
-	held := *b.bounds.Load()
-	bounded, cancel := context.WithTimeout(ctx, held.deadline)
-	defer cancel()
-	a := attempt{caller: ctx, bounded: bounded, ample: ample(ctx, held.deadline), held: held}
-	start := time.Now()
+	held, start := *b.bounds.Load(), time.Now()
+	bounded, own := bound(ctx, start.Add(held.deadline))
+	defer own.close()
+	a := attempt{caller: ctx, bounded: bounded, ample: ample(ctx, start, held.deadline), held: held}
 	a.returned, a.err = run(bounded, b.log, fn)
 	a.took = time.Since(start)
 	v = b.judge(a)

@@ -135,11 +135,14 @@ func (c *Client) make(ctx context.Context, guard *breaker.Breaker, e errand) err
 		return err
 	}
 	defer c.host.places.give(&c.line)
-	way, do := c.host.way.Load(), guard.Do
+	way := c.host.way.Load()
+	try := func(ctx context.Context) error { return c.try(ctx, guard, way, e) }
+	var err error
 	if way.heeds() {
-		do = guard.DoInPlace
+		err = guard.DoInPlace(ctx, try)
+	} else {
+		err = guard.Do(ctx, try)
 	}
-	err := do(ctx, func(ctx context.Context) error { return c.try(ctx, guard, way, e) })
 	if !e.call.Once {
 		c.host.past[e.call.Op].note(c, e.call, err)
 	}

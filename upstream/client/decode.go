@@ -14,18 +14,20 @@ import (
 // an error. The value crosses over in an atomic pointer: a call that ran out of
 // time may leave its decoder running behind it.
 func Fetch[T any](ctx context.Context, c *Client, call Call, decode func(Reply) (T, error)) (T, error) {
-	var got atomic.Pointer[T]
-	var over atomic.Bool // the caller has what it will get; the call may be remembered
+	var across struct {
+		got  atomic.Pointer[T]
+		over atomic.Bool // the caller has what it will get; the call may be remembered
+	}
 	call.Decode = func(r Reply) error {
 		v, err := decode(r)
-		if !over.Load() { // what a probe brings later is nobody's, and is not kept
-			got.Store(&v)
+		if !across.over.Load() { // what a probe brings later is nobody's, and is not kept
+			across.got.Store(&v)
 		}
 		return err
 	}
 	err := c.Get(ctx, call)
-	over.Store(true)
-	if v := got.Swap(nil); v != nil {
+	across.over.Store(true)
+	if v := across.got.Swap(nil); v != nil {
 		return *v, err
 	}
 	var none T

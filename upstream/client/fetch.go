@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -23,14 +22,17 @@ const maxDrain = 16 << 10
 // target builds the URL of a call. It is false where a segment cannot arrive
 // as one: empty and dot segments are folded away on the road.
 func (h *Host) target(path []string, query url.Values) (*url.URL, bool) {
-	u := *h.root
-	u.RawPath = strings.TrimRight(u.EscapedPath(), "/")
+	var room [256]byte // on the stack; what does not fit is elsewhere
+	raw := append(room[:0], h.prefix...)
 	for _, segment := range path {
 		if segment == "" || segment == "." || segment == ".." {
 			return nil, false
 		}
-		u.RawPath += "/" + url.PathEscape(segment)
+		raw = append(raw, '/')
+		raw = append(raw, url.PathEscape(segment)...)
 	}
+	u := *h.root
+	u.RawPath = string(raw)
 	plain, err := url.PathUnescape(u.RawPath)
 	u.Path, u.RawQuery = plain, query.Encode()
 	return &u, err == nil
@@ -153,9 +155,10 @@ var errTooLarge = errors.New("the answer is too large")
 
 // read reads a body up to the limit, which counts what decompression makes of
 // it. Beyond it the rest is left unread, which costs the connection.
-func (c *Client) read(resp *http.Response, b *bytes.Buffer) error {
+func (c *Client) read(resp *http.Response, b *buffer) error {
 	limit := c.host.cfg.MaxBody
-	n, err := b.ReadFrom(io.LimitReader(resp.Body, limit+1))
+	b.bounded = io.LimitedReader{R: resp.Body, N: limit + 1}
+	n, err := b.ReadFrom(&b.bounded)
 	if n > limit {
 		return errTooLarge
 	}

@@ -73,6 +73,7 @@ type HostConfig struct {
 type Host struct {
 	cfg      HostConfig
 	root     *url.URL
+	prefix   string // the root's path as it is sent, without a slash at its end
 	way      atomic.Pointer[way]
 	breakers map[upstream.Op]*breaker.Breaker
 	past     map[upstream.Op]*past // what the breakers are probed with
@@ -98,6 +99,7 @@ func NewHost(cfg HostConfig) (*Host, error) {
 	h := &Host{
 		cfg:      cfg,
 		root:     root,
+		prefix:   strings.TrimRight(root.EscapedPath(), "/"),
 		breakers: make(map[upstream.Op]*breaker.Breaker, len(cfg.Operations)),
 		past:     make(map[upstream.Op]*past, len(cfg.Operations)),
 		places:   places{size: cfg.InFlight, free: cfg.InFlight},

@@ -53,12 +53,15 @@ type way struct {
 }
 
 // heeds reports whether a call is known to be over soon after its context has
-// ended: net/http gives up the connection, in whatever it is reading or writing,
-// and decoding is a matter of bytes that are here. Of any other transport
-// nothing is known.
+// ended: ours and net/http give up the connection, in whatever they are reading
+// or writing, and decoding is a matter of bytes that are here. Of any other
+// transport nothing is known.
 func (w *way) heeds() bool {
-	_, ok := w.transport.(*http.Transport)
-	return ok
+	switch w.transport.(type) {
+	case *Transport, *http.Transport:
+		return true
+	}
+	return false
 }
 
 // retire closes the connections that are idle, or become so.
