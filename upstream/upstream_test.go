@@ -13,6 +13,27 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// Times are written as the layout says.
+func FuzzTimeAppend(f *testing.F) {
+	for _, seconds := range []int64{0, -1, 1774438920, 253402300799, 253402300800, -62167219200, -62167219201} {
+		f.Add(seconds, int64(987654321))
+	}
+	f.Fuzz(func(t *testing.T, seconds, nanos int64) {
+		at := time.Unix(seconds%1e12, nanos%1e9).In(time.FixedZone("", int(seconds%40000)))
+		want := `"` + at.UTC().Format(timeLayout) + `"`
+		if got := string(Time{at}.Append([]byte{})); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}
+
+func BenchmarkTimeAppend(b *testing.B) {
+	at, buf := At(time.Unix(1774438920, 987654321)), make([]byte, 0, 64)
+	for b.Loop() {
+		buf = at.Append(buf[:0])
+	}
+}
+
 func TestTime(t *testing.T) {
 	tests := []struct{ in, want string }{
 		{`"2026-03-25T11:42:00Z"`, `"2026-03-25T11:42:00.000Z"`},

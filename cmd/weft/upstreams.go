@@ -131,9 +131,9 @@ func (m *sourceMaker) connector(tc Tenant, src Source, c *client.Client) (any, e
 	case native.Kind:
 		return native.New(c, native.Config{TenantID: tc.ID, Foreign: foreign})
 	case chatwoot.Kind:
-		return chatwoot.New(c, chatwoot.Config{TenantID: tc.ID, Account: src.Account, Variables: src.Variables})
+		return chatwoot.New(c, chatwoot.Config{TenantID: tc.ID, Account: src.Account, Variables: src.Variables, Unreadable: m.s.metrics.unreadable(src.Kind)})
 	case intercom.Kind:
-		return intercom.New(c, intercom.Config{TenantID: tc.ID, Variables: src.Variables})
+		return intercom.New(c, intercom.Config{TenantID: tc.ID, Variables: src.Variables, Unreadable: m.s.metrics.unreadable(src.Kind)})
 	case hubspot.Kind:
 		return hubspot.New(c, hubspot.Config{
 			TenantID: tc.ID, AppURL: src.AppURL, ExternalRef: src.ExternalRef,

@@ -38,6 +38,8 @@ type Config struct {
 	// Variables are the custom attributes that pass: the name that one gets ->
 	// contact.KEY or conversation.KEY. Nil: none.
 	Variables map[string]string
+
+	Unreadable func(rows int) // called with how many a list had to leave out, from any goroutine; nil: not counted
 }
 
 // Store is an account as one user's token sees it.
@@ -46,6 +48,7 @@ type Store struct {
 	tenant    string
 	account   string
 	variables map[string]attribute
+	left      func(rows int) // nil: nobody counts
 }
 
 var (
@@ -65,7 +68,7 @@ func New(c *client.Client, cfg Config) (*Store, error) {
 	case !isNumber(cfg.Account):
 		return nil, errors.New("chatwoot: an account is a number")
 	}
-	s := &Store{client: c, tenant: cfg.TenantID, account: cfg.Account, variables: make(map[string]attribute, len(cfg.Variables))}
+	s := &Store{client: c, tenant: cfg.TenantID, account: cfg.Account, variables: make(map[string]attribute, len(cfg.Variables)), left: cfg.Unreadable}
 	for name, way := range cfg.Variables {
 		of, key, _ := strings.Cut(way, ".")
 		if (of != ofContact && of != ofConversation) || key == "" {

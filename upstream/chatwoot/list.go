@@ -21,6 +21,7 @@ type row struct {
 // sheet is one page of the server's list.
 type sheet struct {
 	rows  []row
+	count int  // of them, with those that could not be read
 	total *int // rows of the whole list; nil: not said
 }
 
@@ -82,6 +83,7 @@ func (s *Store) sheet(ctx context.Context, state string, page int) (sheet, error
 	})
 }
 
+// decodeSheet reads a page of the server's. Rows that cannot be read are left out.
 func (s *Store) decodeSheet(body []byte, page int) (sheet, error) {
 	f, err := object(body)
 	if err != nil {
@@ -92,16 +94,23 @@ func (s *Store) decodeSheet(body []byte, page int) (sheet, error) {
 	if records == nil {
 		return sheet{}, errors.New("a list without a payload")
 	}
-	out := sheet{rows: make([]row, len(records)), total: data.Object("meta").Count("all_count")}
-	for i, raw := range records {
-		f := upstream.ReadFields(raw)
+	rows, left, err := upstream.Rows(records, func(f upstream.Fields) (row, error) {
 		c, err := s.conversation(f)
 		if err != nil {
-			return sheet{}, err
+			return row{}, err
 		}
-		out.rows[i] = row{c, page, f.Unix("last_activity_at").Unix()}
+		return row{c, page, f.Unix("last_activity_at").Unix()}, nil
+	})
+	if err != nil && page > 1 && len(records) == 1 && !errors.Is(err, upstream.WrongRecord) { // the list's last, by itself
+		rows, left, err = nil, 1, nil
 	}
-	return out, nil
+	if err != nil {
+		return sheet{}, err
+	}
+	if left > 0 && s.left != nil {
+		s.left(left)
+	}
+	return sheet{rows: rows, count: len(records), total: data.Object("meta").Count("all_count")}, nil
 }
 
 func failed(kind upstream.Kind, text string) error {

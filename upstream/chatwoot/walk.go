@@ -43,8 +43,8 @@ func (l *list) read(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	l.size = max(l.size, len(got.rows))
-	l.ended = len(got.rows) == 0 || got.total != nil && (l.next-1)*l.size+len(got.rows) >= *got.total
+	l.size = max(l.size, got.count)
+	l.ended = got.count == 0 || got.total != nil && (l.next-1)*l.size+got.count >= *got.total
 	for _, r := range got.rows {
 		if !slices.ContainsFunc(l.rows, func(have row) bool { return have.ID == r.ID }) {
 			l.rows = append(l.rows, r)

@@ -43,6 +43,8 @@ type Config struct {
 	// gets -> conversation.KEY, a custom attribute, or company.KEY, a field of
 	// the company. Nil: none.
 	Variables map[string]string
+
+	Unreadable func(rows int) // called with how many a list had to leave out, from any goroutine; nil: not counted
 }
 
 // Store is a workspace as its token sees it.
@@ -50,6 +52,8 @@ type Store struct {
 	client    *client.Client
 	tenant    string
 	variables map[string]attribute
+	left      func(rows int) // nil: nobody counts
+	readings  readings
 }
 
 var (
@@ -67,7 +71,7 @@ func New(c *client.Client, cfg Config) (*Store, error) {
 	case cfg.TenantID == "":
 		return nil, errors.New("intercom: no tenant id")
 	}
-	s := &Store{client: c, tenant: cfg.TenantID, variables: make(map[string]attribute, len(cfg.Variables))}
+	s := &Store{client: c, tenant: cfg.TenantID, variables: make(map[string]attribute, len(cfg.Variables)), left: cfg.Unreadable}
 	for name, way := range cfg.Variables {
 		of, key, _ := strings.Cut(way, ".")
 		if (of != ofCompany && of != ofConversation) || key == "" {
@@ -90,19 +94,58 @@ func (s *Store) Thread(ctx context.Context, id string) (upstream.Thread, error) 
 	return read(ctx, s, upstream.OpThread, id, thread)
 }
 
-// read reads the conversation id, as text without markup, for decode.
+// read reads the conversation id, as text without markup, for decode. A call
+// that is made for the other operation, or was answered a moment ago, is shared,
+// unless this one's breaker keeps calls back.
 func read[T any](ctx context.Context, s *Store, op upstream.Op, id string, decode func(upstream.Fields) (T, error)) (T, error) {
 	var none T
 	if !isNumber(id) {
 		return none, &upstream.Error{Kind: upstream.NotFound, Source: Kind, Op: op}
 	}
+	if tripped, _ := s.client.Tripped(op); tripped {
+		return fetch(ctx, s, op, id, decode)
+	}
+	r := s.readings.take(op, id)
+	if r == nil {
+		return fetch(ctx, s, op, id, decode)
+	}
+	body, ok, err := r.wait(ctx, op)
+	if !ok {
+		return fetch(ctx, s, op, id, decode)
+	}
+	if err != nil {
+		return none, err
+	}
+	got, err := decode(body)
+	if err != nil {
+		return none, &upstream.Error{Kind: upstream.BadResponse, Source: Kind, Op: op, Status: http.StatusOK, Err: err}
+	}
+	return got, nil
+}
+
+// fetch makes the call, and lets the other operation share it.
+func fetch[T any](ctx context.Context, s *Store, op upstream.Op, id string, decode func(upstream.Fields) (T, error)) (T, error) {
+	type answer struct {
+		body  upstream.Fields
+		bytes int
+		half  T
+	}
+	var got answer
+	var err error
+	r := s.readings.begin(op, id)
+	defer func() { s.readings.end(id, r, got.body, got.bytes, err) }()
 	call := client.Call{Op: op, Path: []string{"conversations", id}, Query: url.Values{"display_as": {"plaintext"}}}
-	return client.Fetch(ctx, s.client, call, func(r client.Reply) (T, error) {
-		if err := r.ErrIf("errors"); err != nil {
-			return none, err
+	got, err = client.Fetch(ctx, s.client, call, func(reply client.Reply) (a answer, err error) {
+		if err := reply.ErrIf("errors"); err != nil {
+			return a, err
 		}
-		return one(r.Body, id, decode)
+		a.half, err = one(reply.Body, id, func(f upstream.Fields) (T, error) {
+			a.body, a.bytes = f, len(reply.Body)
+			return decode(f)
+		})
+		return a, err
 	})
+	return got.half, err
 }
 
 // one decodes the conversation that was asked for by id.

@@ -43,7 +43,8 @@ func (s *Store) List(ctx context.Context, q upstream.ListQuery) (upstream.Page, 
 	})
 }
 
-// page decodes the answer to a call at the end of a trail.
+// page decodes the answer to a call at the end of a trail. Rows that cannot be
+// read are left out.
 func (s *Store) page(body []byte, t trail) (upstream.Page, error) {
 	f, err := object(body)
 	if err != nil {
@@ -53,12 +54,14 @@ func (s *Store) page(body []byte, t trail) (upstream.Page, error) {
 	if records == nil {
 		return upstream.Page{}, errors.New("a list without conversations")
 	}
-	p := upstream.Page{Rows: make([]upstream.Conversation, len(records)), Prev: t.back()}
-	for i, raw := range records {
-		if p.Rows[i], err = s.conversation(upstream.ReadFields(raw)); err != nil {
-			return upstream.Page{}, err
-		}
+	rows, left, err := upstream.Rows(records, s.conversation)
+	if err != nil {
+		return upstream.Page{}, err
 	}
+	if left > 0 && s.left != nil {
+		s.left(left)
+	}
+	p := upstream.Page{Rows: rows, Prev: t.back()}
 	next := f.Object("pages").Object("next").Text("starting_after")
 	switch {
 	case next == nil:

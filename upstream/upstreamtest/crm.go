@@ -102,6 +102,31 @@ func (c CRMCase) opened() opened {
 	return o
 }
 
+// all is what the CRM says, by every read that there is.
+func (c CRMCase) all(ctx context.Context) (all []any) {
+	note := func(v any, err error) { all = append(all, v, upstream.KindOf(err)) }
+	var contacts, accounts []string
+	for _, k := range c.Contacts {
+		contacts = append(contacts, k.ID)
+	}
+	for _, a := range c.Accounts {
+		accounts = append(accounts, a.ID)
+	}
+	for _, ids := range [][]string{contacts, contacts[:1]} {
+		found, err := c.CRM.Contacts(ctx, ids)
+		note(found, err)
+	}
+	for _, ids := range [][]string{accounts, accounts[:1]} {
+		found, err := c.CRM.Accounts(ctx, ids)
+		note(found, err)
+	}
+	for _, by := range c.Lookups {
+		found, err := c.CRM.FindContacts(ctx, by, c.values(by))
+		note(found, err)
+	}
+	return all
+}
+
 // testByID reads one, some, the most that go at once, and more.
 func testByID[T any](t *testing.T, c CRMCase, op upstream.Op, known []T, id func(T) string, read func(context.Context, []string) (map[string]T, error)) {
 	all := make(map[string]T, len(known))

@@ -3,8 +3,10 @@ package upstreamtest
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +18,10 @@ import (
 
 // Spec is what a vendor has written of its service, with what is known to be
 // otherwise.
-type Spec struct{ router routers.Router }
+type Spec struct {
+	router routers.Router
+	names  []string
+}
 
 // NewSpec reads an OpenAPI document. amend changes it where the vendor's real
 // answers differ from it; nil: they do not.
@@ -30,7 +35,34 @@ func NewSpec(document []byte, amend func(*openapi3.T)) (*Spec, error) {
 	}
 	doc.Servers = nil // any will do
 	router, err := gorillamux.NewRouter(doc)
-	return &Spec{router}, err
+	return &Spec{router, propertyNames(doc)}, err
+}
+
+// Names returns the names of all fields of the document.
+func (s *Spec) Names() []string { return s.names }
+
+func propertyNames(doc *openapi3.T) []string {
+	names, seen := map[string]bool{}, map[*openapi3.Schema]bool{}
+	var visit func(refs ...*openapi3.SchemaRef)
+	visit = func(refs ...*openapi3.SchemaRef) {
+		for _, ref := range refs {
+			if ref == nil || ref.Value == nil || seen[ref.Value] {
+				continue
+			}
+			s := ref.Value
+			seen[s] = true
+			for name, property := range s.Properties {
+				names[name] = true
+				visit(property)
+			}
+			visit(s.Items)
+			visit(slices.Concat(s.AllOf, s.AnyOf, s.OneOf)...)
+		}
+	}
+	for _, s := range doc.Components.Schemas {
+		visit(s)
+	}
+	return slices.Sorted(maps.Keys(names))
 }
 
 // Handler is h, a simulator of the service, and fails the test for each request

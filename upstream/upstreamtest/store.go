@@ -66,6 +66,31 @@ func (c StoreCase) opened() opened {
 	return o
 }
 
+// all is what the store says, by every read that there is.
+func (c StoreCase) all(ctx context.Context) (all []any) {
+	note := func(v any, err error) { all = append(all, v, upstream.KindOf(err)) }
+	first, err := c.Store.List(ctx, upstream.ListQuery{PerPage: 3})
+	note(first, err)
+	if first.Next != "" {
+		second, err := c.Store.List(ctx, upstream.ListQuery{PerPage: 3, Cursor: first.Next})
+		note(second, err)
+	}
+	for _, id := range c.IDs[:3] {
+		thread, err := c.Store.Thread(ctx, id)
+		note(thread, err)
+		if s, ok := c.Store.(upstream.Reader); ok {
+			conversation, err := s.Conversation(ctx, id)
+			note(conversation, err)
+			note(c.Store.Derive(&conversation, &thread), nil)
+		}
+		if s, ok := c.Store.(upstream.AttentionReader); ok {
+			items, err := s.AttentionItems(ctx, id)
+			note(items, err)
+		}
+	}
+	return all
+}
+
 // readByID is a read of something of one conversation.
 type readByID struct {
 	name string
