@@ -32,6 +32,9 @@ type Config struct {
 type Ops struct {
 	Listen string `yaml:"listen"`         // host:port; never the public one
 	Keys   []Key  `yaml:"keys,omitempty"` // who may change something; none: nobody
+
+	// Hosts are names that it is known by, besides those that no stranger can have.
+	Hosts []string `yaml:"hosts,flow,omitempty"`
 }
 
 // Redis is the shared tier of the cache.

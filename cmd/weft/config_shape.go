@@ -48,6 +48,7 @@ func (c *Config) shape() fields {
 		"ops": fields{
 			"listen": address(&c.Ops.Listen),
 			"keys":   listOf(&c.Ops.Keys, (*Key).opsShape),
+			"hosts":  listOf(&c.Ops.Hosts, hostName),
 		},
 		"redis": fields{"url": redisURL(&c.Redis.URL)},
 		"deadlines": fields{

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/weft-gateway/weft/gateway/ops"
 	"github.com/weft-gateway/weft/upstream/client"
 )
 
@@ -26,6 +27,23 @@ func origin(dst *string) scalar {
 		}
 		u.Path = ""
 		*dst = canonical(u)
+		return nil
+	}
+}
+
+// hostName is a name that browsers and scrapers know the ops listener by.
+func hostName(dst *string) scalar {
+	return func(s string) error {
+		name, ok := ops.HostName(s)
+		switch {
+		case s == "":
+			return errors.New("must not be empty")
+		case strings.Contains(s, "*"):
+			return errors.New("must be one name: wildcards are not supported")
+		case !ok:
+			return errors.New("want a host's name such as weft-ops.example, without a scheme or port")
+		}
+		*dst = name
 		return nil
 	}
 }

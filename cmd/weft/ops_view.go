@@ -111,6 +111,10 @@ func (s *system) opsKeys() []ops.Key {
 	return keys
 }
 
+// opsHosts are the names that the ops listener is known by now, besides those
+// that no stranger can have.
+func (s *system) opsHosts() []string { return s.stage.current.Load().cfg.Ops.Hosts }
+
 // tenantViews says what tenants ask for and get.
 func (s *system) tenantViews() []ops.Tenant {
 	g := s.stage.current.Load()

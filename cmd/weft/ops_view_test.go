@@ -33,6 +33,7 @@ func (s *sim) operators() {
 func (r *replica) opsAsk(method, path, body string, v any) int {
 	r.sim.t.Helper()
 	req := httptest.NewRequest(method, path, strings.NewReader(body))
+	req.Host = "localhost:9090"
 	if method != http.MethodGet {
 		req.Header.Set("Content-Type", "application/json")
 		req.Header.Set("Authorization", "Bearer oncall")

@@ -130,7 +130,7 @@ func (s *system) buildOps() error {
 	cfg := ops.Config{
 		Activity: s.activity, Explain: s.explain, Console: page,
 		Breakers: s.breakers, Gatherer: s.metrics.registry, Draining: s.stage.draining.Load, Version: version(), Started: started, Logger: s.log,
-		Events: s.breakers, Control: s.breakers, Touched: s.touchedBy, Keys: s.opsKeys, Fleet: s.fleet,
+		Events: s.breakers, Control: s.breakers, Touched: s.touchedBy, Keys: s.opsKeys, Hosts: s.opsHosts, Fleet: s.fleet,
 		Cache: cacheView{s}, Holds: s.holds, Tenants: s.tenantViews,
 		Config: func() json.RawMessage { return s.stage.current.Load().sight.config() },
 	}

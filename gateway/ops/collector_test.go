@@ -27,7 +27,7 @@ func TestBreakerCollector(t *testing.T) {
 	}
 	r := prometheus.NewPedanticRegistry()
 	r.MustRegister(BreakerCollector(fake{b, inState("redis", "redis", breaker.Closed)}))
-	s, err := New(Config{Breakers: fake{}, Gatherer: r})
+	s, err := New(Config{Breakers: fake{}, Gatherer: r, Hosts: testHosts})
 	if err != nil {
 		t.Fatal(err)
 	}

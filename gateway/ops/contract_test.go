@@ -43,7 +43,7 @@ func TestFaultsAreTheContract(t *testing.T) {
 	}
 	got := []string{"internal"}
 	texts := map[string]bool{}
-	for _, f := range []fault{notFound, methodNotAllowed, unauthorized, foreignOrigin, notJSON, invalidBody, tooManyStreams, cacheUnavailable} {
+	for _, f := range []fault{notFound, methodNotAllowed, unauthorized, foreignOrigin, unknownHost, notJSON, invalidBody, tooManyStreams, cacheUnavailable} {
 		status, text := f.row()
 		if status == 500 || texts[text] {
 			t.Errorf("%s has no row of its own", f)

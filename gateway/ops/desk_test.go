@@ -79,7 +79,7 @@ func newDesk(t testing.TB) *desk {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(BreakerCollector(d.set))
 	d.server, err = New(Config{
-		Breakers: d.set, Gatherer: registry, Events: d.set, Control: d.set, Fleet: d.fleet, Cache: d.cache, Holds: d.holds, Level: d.level,
+		Breakers: d.set, Gatherer: registry, Hosts: testHosts, Events: d.set, Control: d.set, Fleet: d.fleet, Cache: d.cache, Holds: d.holds, Level: d.level,
 		Touched:  func(breaker.Snapshot) []string { return []string{"acme"} },
 		Keys:     func() []Key { return []Key{{"other", strings.Repeat("0", 64)}, {"oncall", hex.EncodeToString(sum[:])}} },
 		Tenants:  fakeTenants,

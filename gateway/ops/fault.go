@@ -13,6 +13,7 @@ const (
 	methodNotAllowed fault = "method_not_allowed"
 	unauthorized     fault = "unauthorized"
 	foreignOrigin    fault = "foreign_origin"
+	unknownHost      fault = "unknown_host"
 	notJSON          fault = "not_json"
 	invalidBody      fault = "invalid_body"
 	tooManyStreams   fault = "too_many_streams"
@@ -33,6 +34,8 @@ func (f fault) row() (status int, text string) {
 		return http.StatusUnauthorized, "A key of the ops listener is required"
 	case foreignOrigin:
 		return http.StatusForbidden, "A page of another origin cannot do this"
+	case unknownHost:
+		return http.StatusMisdirectedRequest, "The ops listener is not known by this host; ops.hosts can name it"
 	case notJSON:
 		return http.StatusUnsupportedMediaType, "The body has to be application/json"
 	case invalidBody:

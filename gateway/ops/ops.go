@@ -3,7 +3,7 @@
 // in openapi.yaml. It belongs on a network that callers cannot reach.
 //
 // Reading takes no key and changes nothing: looking at a breaker leaves it as
-// it was. Changing something takes a key of its own, and is written to the log.
+// it was. But for probes, it is answered under known names alone. Changing something takes a key of its own, and is written to the log.
 // No record of anybody is shown.
 package ops
 
@@ -47,6 +47,7 @@ type Config struct {
 	Control Control                         // of the breakers by hand
 	Touched func(breaker.Snapshot) []string // ids of the tenants whose sources go through a breaker; nil: not known
 	Keys    func() []Key                    // those that are good now; nil: there is none
+	Hosts   func() []string                 // that it is known by, as [HostName] writes them, besides those that no stranger can have; nil: none
 	Fleet   *Fleet
 	Cache   Cache
 	Holds   Holds
@@ -97,6 +98,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if cfg.Keys == nil {
 		cfg.Keys = func() []Key { return nil }
+	}
+	if cfg.Hosts == nil {
+		cfg.Hosts = func() []string { return nil }
 	}
 	if cfg.Touched == nil {
 		cfg.Touched = func(breaker.Snapshot) []string { return nil }
@@ -198,6 +202,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
 	w.Header().Set("Cache-Control", "no-store")
+	if !isProbe(r.URL.Path) && !s.answersFor(r.Host) {
+		refuse(w, unknownHost)
+		return
+	}
 	e, ok := s.find(r)
 	if !ok {
 		refuse(w, notFound)
@@ -210,6 +218,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Allow", e.allow())
 	refuse(w, methodNotAllowed)
 }
+
+// isProbe reports whether a path is answered whatever host is named: probes name
+// any, and what they are told is no secret.
+func isProbe(path string) bool { return path == "/livez" || path == "/readyz" }
 
 func (e endpoint) of(method string) http.HandlerFunc {
 	switch method {

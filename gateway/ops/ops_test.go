@@ -32,12 +32,15 @@ func newServer(t *testing.T, b Breakers, draining bool) *Server {
 	t.Helper()
 	r := prometheus.NewRegistry()
 	r.MustRegister(BreakerCollector(b))
-	s, err := New(Config{Breakers: b, Gatherer: r, Draining: func() bool { return draining }, Version: "v0.0.0-test"})
+	s, err := New(Config{Breakers: b, Gatherer: r, Hosts: testHosts, Draining: func() bool { return draining }, Version: "v0.0.0-test"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
+
+// testHosts is what httptest names.
+func testHosts() []string { return []string{"example.com"} }
 
 func ask(s http.Handler, method, path string) *http.Response {
 	w := httptest.NewRecorder()
