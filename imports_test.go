@@ -31,6 +31,8 @@ func imports() map[string][]string {
 		"enrich": {"upstream", "cache"},
 		"cache":  {"upstream/breaker"},
 
+		"cache/cachetest": {},
+
 		"tracing": {"enrich", "upstream"},
 
 		"upstream":         {},

@@ -29,7 +29,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/weft-gateway/weft/upstream/breaker"
 )
@@ -81,10 +80,11 @@ func (c Config) logger() *slog.Logger {
 type Cache struct {
 	memory *memory
 	trails *trails
-	remote *remote            // nil without Redis
-	reads  singleflight.Group // of fetch, by the Redis keys of the read
-	turns  *turns             // that this process has
-	behind chan struct{}      // a token for each load that nobody waits for
+	remote *remote       // nil without Redis
+	looks  *convoys      // of fetch; nil without Redis
+	turns  *turns        // that this process has
+	behind chan struct{} // a token for each load that nobody waits for
+	crew   crew          // that loads run on
 	index  *Index
 	local  *localStore // leases and checkpoints of a cache without Redis
 	ring   *keyring    // nil: nothing is encrypted
@@ -132,6 +132,7 @@ func New(cfg Config) (*Cache, error) {
 			mem.close()
 			return nil, fmt.Errorf("cache: redis tier: %w", err)
 		}
+		c.looks = newConvoys(c.remote.deadline, c.visit, c.desert)
 	} else {
 		c.local = newLocalStore()
 	}
@@ -160,6 +161,7 @@ func (c *Cache) Close() {
 		}
 		c.remote.close()
 	}
+	c.crew.close()
 	c.memory.close()
 }
 
@@ -173,10 +175,24 @@ func (c *Cache) Close() {
 // them, which goes to whoever loads them in this process; release gives back
 // what is left of it.
 func (c *Cache) Prefetch(ctx context.Context, keys []Key, peeked ...Key) (along context.Context, release func()) {
-	if c.remote == nil {
-		return ctx, func() {}
+	along, release, _ = c.prefetch(ctx, Key{}, keys, peeked)
+	return along, release
+}
+
+// Follow is Prefetch, which brings along what the record from led to when another
+// process last looked that up, and returns what that is: as [Cache.Trail], which is to be
+// asked first. nil: that is not known.
+func (c *Cache) Follow(ctx context.Context, from Key, keys []Key, peeked ...Key) (along context.Context, release func(), trail []Key) {
+	if c.remote == nil || !c.remote.followsTrails() {
+		from = Key{}
 	}
-	drops := c.dropped()
+	return c.prefetch(ctx, from, keys, peeked)
+}
+
+func (c *Cache) prefetch(ctx context.Context, from Key, keys, peeked []Key) (along context.Context, release func(), trail []Key) {
+	if c.remote == nil {
+		return ctx, func() {}, nil
+	}
 	now, turns := time.Now(), c.takesTurns()
 	need := make([]ask, 0, len(keys)+len(peeked))
 	for i := range len(keys) + len(peeked) {
@@ -201,64 +217,11 @@ func (c *Cache) Prefetch(ctx context.Context, keys []Key, peeked ...Key) (along 
 		}
 		need = append(need, a)
 	}
-	r := c.fetch(ctx, distinct(need))
+	r := c.fetchAlong(ctx, distinct(need), from)
 	if len(r.won) == 0 {
-		return r.with(ctx, drops), func() {}
+		return r.with(ctx), func() {}, r.trail
 	}
-	return r.with(ctx, drops), func() { c.giveBackUnused(r.won) }
-}
-
-// fetch asks in one pipeline, and fills memory with what it finds. Callers that
-// ask the same at once share one read, which is bounded by the deadline of
-// Redis alone. The turns that it wins are idle until a flight takes them.
-func (c *Cache) fetch(ctx context.Context, asks []ask) reading {
-	if c.remote == nil || len(asks) == 0 || ctx.Err() != nil {
-		return reading{}
-	}
-	if !c.remote.ready() {
-		c.unread(asks, func(k *kindCounters) *atomic.Uint64 { return &k.redisBypassed })
-		return reading{}
-	}
-	names, joined := redisKeys(asks)
-	read := func() (any, error) { return c.readRemote(context.WithoutCancel(ctx), asks, names), nil }
-	if end, ok := ctx.Deadline(); !ok || time.Until(end) > c.remote.deadline {
-		r, _, _ := c.reads.Do(joined, read) // nobody waits past the end for it
-		return r.(reading)
-	}
-	ch := c.reads.DoChan(joined, read)
-	select {
-	case r := <-ch:
-		return r.Val.(reading)
-	case <-ctx.Done():
-		go func() { c.giveBackUnused((<-ch).Val.(reading).won) }()
-		return reading{}
-	}
-}
-
-func (c *Cache) readRemote(ctx context.Context, asks []ask, names []string) reading {
-	now, drops := time.Now(), c.dropped()
-	out := newReading(asks)
-	replies := c.remote.read(ctx, asks, names)
-	if len(replies) == 0 {
-		c.unread(asks, func(k *kindCounters) *atomic.Uint64 { return &k.redisErrors })
-	}
-	for i, r := range replies {
-		key := asks[i].key
-		k := c.kind(key.Kind)
-		if k == nil {
-			continue
-		}
-		switch r.turn {
-		case won:
-			w := &turn{key: key, until: now.Add(asks[i].turn)}
-			c.turns.add(w)
-			out.won = append(out.won, w)
-		case lost:
-			out.got[i].lost = true
-		}
-		out.got[i].item = c.read(k, key, r, now, drops)
-	}
-	return out
+	return r.with(ctx), func() { c.giveBackUnused(r.won) }, r.trail
 }
 
 // read takes a record over from Redis; nil: there is none that can be used.
@@ -273,9 +236,6 @@ func (c *Cache) read(k *kind, key Key, r reply, now time.Time, drops uint64) *it
 		c.remote.counts.unknownKeys.Add(1)
 	case err != nil || r.wrongType:
 		c.remote.discard(key)
-	}
-	if it != nil {
-		it.shared = true
 	}
 	state := k.judge(it, now)
 	k.counts.inRedis.add(state)

@@ -17,15 +17,18 @@ type answer struct {
 func (k *kind) load(ctx context.Context, tenant string, ids []string, opt Options, src source) []answer {
 	flights, own := k.claim(ctx, tenant, ids)
 	if own != nil {
-		go k.fly(context.WithoutCancel(ctx), own, job{
-			src: src, skipRedis: opt.SkipRedis, staleNow: opt.StaleNow, alone: opt.StaleNow, patience: k.patience(ctx),
-		})
+		k.start(ctx, own, k.job(ctx, opt, src))
 	}
 	answers := make([]answer, len(ids))
 	for i, id := range ids {
-		answers[i] = k.wait(ctx, flights[i], Key{tenant, k.name, id}, opt)
+		answers[i], _ = k.wait(ctx, flights[i], Key{tenant, k.name, id}, opt)
 	}
 	return answers
+}
+
+// job is how what a caller asks for is gone about.
+func (k *kind) job(ctx context.Context, opt Options, src source) job {
+	return job{src: src, skipRedis: opt.SkipRedis, staleNow: opt.StaleNow, alone: opt.StaleNow, patience: k.patience(ctx)}
 }
 
 // claim finds the flight of each id. The ids that nobody is loading become one
@@ -36,22 +39,34 @@ func (k *kind) claim(ctx context.Context, tenant string, ids []string) (flights 
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for i, id := range ids {
-		key := Key{tenant, k.name, id}
-		if f := k.claims[key]; f != nil {
-			k.counts.coalesced.Add(1)
-			flights[i] = f
-			continue
-		}
-		if ctx.Err() != nil {
-			continue
-		}
-		if own == nil {
-			own = newFlight()
-		}
-		own.keys = append(own.keys, key)
-		flights[i], k.claims[key] = own, own
+		flights[i], own = k.claimKey(ctx, Key{tenant, k.name, id}, own)
 	}
 	return flights, own
+}
+
+// claimOne is claim for one key.
+func (k *kind) claimOne(ctx context.Context, key Key) (f, own *flight) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.claimKey(ctx, key, nil)
+}
+
+// claimKey finds the flight of key. Where there is none it is own, which is made
+// when it is needed. mu is held.
+func (k *kind) claimKey(ctx context.Context, key Key, own *flight) (f, grown *flight) {
+	if f := k.claims[key]; f != nil {
+		k.counts.coalesced.Add(1)
+		return f, own
+	}
+	if ctx.Err() != nil {
+		return nil, own
+	}
+	if own == nil {
+		own = k.newFlight()
+	}
+	own.keys = append(own.keys, key)
+	k.claims[key] = own
+	return own, own
 }
 
 // patience is until when other replicas are waited for: as long as a turn
@@ -65,42 +80,42 @@ func (k *kind) patience(ctx context.Context) time.Time {
 	return now.Add(wait)
 }
 
-// wait returns the answer for key. It leaves when ctx ends, and the flight
-// goes on without it.
-func (k *kind) wait(ctx context.Context, f *flight, key Key, opt Options) answer {
+// wait returns the answer for key, and when it was there. It leaves when ctx
+// ends, and the flight goes on without it.
+func (k *kind) wait(ctx context.Context, f *flight, key Key, opt Options) (a answer, at time.Time) {
 	if f = f.follow(ctx, key); f == nil {
-		it := k.cache.memory.get(key)
-		return orFailed(answer{item: it, state: k.judge(it, time.Now())}, ctx.Err())
+		it, now := k.cache.memory.get(key), time.Now()
+		return orFailed(answer{item: it, state: k.judge(it, now)}, ctx.Err()), now
 	}
-	at, now := f.slot(key), time.Now()
-	copied := at.copied
+	s, now := f.slot(key), time.Now()
+	copied := s.copied
 	if f.ahead { // it was fresh when it was looked at
 		copied.state = k.judge(copied.item, now)
 	}
 	switch {
 	case copied.state.fresh():
-		return copied
+		return copied, f.landed
 	case copied.state == Stale && opt.StaleNow:
-		return orFailed(copied, opt.StaleErr)
+		return orFailed(copied, opt.StaleErr), f.landed
 	case copied.state == Stale && k.revalidates(copied.item, now):
-		return orFailed(copied, f.behind)
-	case !await(ctx, f.done):
-		return orFailed(copied, ctx.Err())
+		return orFailed(copied, f.behind), f.landed
+	case !f.done.await(ctx):
+		return orFailed(copied, ctx.Err()), time.Now()
 	}
-	switch it := at.loaded; {
+	switch it := s.loaded; {
 	case it == nil:
-		return orFailed(copied, cmp.Or(f.err, f.behind))
+		return orFailed(copied, cmp.Or(f.err, f.behind)), f.ended
 	case it.absent:
-		return answer{item: it, state: Absent}
+		return answer{item: it, state: Absent}, f.ended
 	default:
-		return answer{item: it, state: Loaded}
+		return answer{item: it, state: Loaded}, f.ended
 	}
 }
 
 // follow returns the flight that answers for key, once it has looked; nil: ctx
 // ended before.
 func (f *flight) follow(ctx context.Context, key Key) *flight {
-	for f != nil && await(ctx, f.looked) {
+	for f != nil && f.looked.await(ctx) {
 		next := f.later[key]
 		if next == nil {
 			return f
@@ -108,21 +123,6 @@ func (f *flight) follow(ctx context.Context, key Key) *flight {
 		f = next
 	}
 	return nil
-}
-
-// await reports whether ch was closed before ctx ended; both is a yes.
-func await(ctx context.Context, ch <-chan struct{}) bool {
-	select {
-	case <-ch:
-		return true
-	case <-ctx.Done():
-	}
-	select {
-	case <-ch:
-		return true
-	default:
-		return false
-	}
 }
 
 // orFailed returns the copy with the reason why it is not a better one.

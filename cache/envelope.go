@@ -51,12 +51,22 @@ type entry struct {
 
 // seal returns the envelope of e under key.
 func seal(key Key, e entry) ([]byte, error) {
+	return appendSealed(make([]byte, 0, sealedSize(key, e)), key, e)
+}
+
+// sealedSize is the size of the envelope of e under key.
+func sealedSize(key Key, e entry) int {
+	return envelopeHeader + len(key.Tenant) + len(key.Kind) + len(key.ID) + len(e.data)
+}
+
+// appendSealed returns the envelope of e under key, in the room that free has
+// behind its end, if it has so much.
+func appendSealed(free []byte, key Key, e entry) ([]byte, error) {
 	names := [...]string{key.Tenant, key.Kind, key.ID}
-	length := len(key.Tenant) + len(key.Kind) + len(key.ID)
-	if len(e.data) > maxValue || length > maxNames {
+	if len(e.data) > maxValue || sealedSize(key, e)-envelopeHeader-len(e.data) > maxNames {
 		return nil, errTooLarge
 	}
-	b := make([]byte, envelopeHeader, envelopeHeader+length+len(e.data))
+	b := append(free[len(free):], make([]byte, envelopeHeader)...)
 	copy(b, "wf")
 	b[2] = envelopeVersion
 	if e.absent {

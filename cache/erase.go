@@ -125,7 +125,7 @@ func (c *Cache) eraseIDs(ctx context.Context, ids, told []subjectID) error {
 	if c.remote == nil {
 		return nil
 	}
-	names := redisNames(e.keys)
+	names := c.remote.names(e.keys)
 	for id := range e.subjects { // a write of this process may have come after the other's removal
 		names = append(names, aboutKey(id))
 	}

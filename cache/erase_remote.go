@@ -1,11 +1,11 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -18,21 +18,49 @@ const (
 
 	eraseChunk = 500  // commands in one pipeline
 	scanCount  = 1000 // members of a set in one answer, about
+	noteChunk  = 64   // members that one command adds to a set
 )
 
-// note adds to the pipeline that w's record is about its subjects: a sorted
-// set for each, of records by when what belongs to them will have ended, which
-// may have been kept until the record itself did. The sets are cleared of those
-// now and then.
-func (r *remote) note(ctx context.Context, pipe redis.Pipeliner, w write, ttl time.Duration) {
-	now := time.Now()
-	for _, id := range w.about {
-		name := aboutKey(id)
-		if rand.N(16) == 0 {
-			pipe.ZRemRangeByScore(ctx, name, "-inf", strconv.FormatInt(now.Add(-maxSkew).UnixMilli(), 10))
+// about is a record that is about a subject.
+type about struct {
+	subject subjectID
+	record  *sealed
+}
+
+// noted reports whether a record is there to be found by what it is about.
+func (s *sealed) noted() bool { return s.value != nil && len(s.write.about) > 0 }
+
+// note adds to the pipeline which of the records are about whom: a sorted set for each
+// subject, of records by when what belongs to them will have ended, which may have been
+// kept until the record itself did. The sets are cleared of those now and then.
+func (r *remote) note(p *parcel, records []sealed) {
+	for i := range records {
+		if s := &records[i]; s.noted() {
+			for _, id := range s.write.about {
+				p.notes = append(p.notes, about{id, s})
+			}
 		}
-		pipe.ZAdd(ctx, name, redis.Z{Score: float64(now.Add(ttl + w.keep).UnixMilli()), Member: w.key.member()})
-		pipe.PExpire(ctx, name, time.Duration(r.longest.Load())*11/10+maxSkew) // as long as the record that is kept longest
+	}
+	slices.SortFunc(p.notes, func(a, b about) int { return cmp.Compare(a.subject, b.subject) })
+	keep := p.number((time.Duration(r.longest.Load())*11/10 + maxSkew).Milliseconds()) // as long as the record that is kept longest
+	for rest := p.notes; len(rest) > 0; {
+		of := rest[:min(len(rest), noteChunk)]
+		if end := slices.IndexFunc(of, func(a about) bool { return a.subject != of[0].subject }); end > 0 {
+			of = of[:end]
+		}
+		rest = rest[len(of):]
+		name := p.text(append([]byte(aboutPrefix), of[0].subject...))
+		if rand.N(16) == 0 {
+			p.integer("zremrangebyscore", name, "-inf", p.number(p.now.Add(-maxSkew).UnixMilli()))
+		}
+		from := len(p.args)
+		p.args = append(p.args, "zadd", name)
+		for _, a := range of {
+			w := a.record.write
+			p.args = append(p.args, p.number(p.now.Add(a.record.ttl+w.keep).UnixMilli()), p.member(w.key))
+		}
+		p.integerOf(from)
+		p.integer("pexpire", name, keep)
 	}
 }
 
@@ -97,13 +125,13 @@ func (r *remote) erase(ctx context.Context, e *erasure, first []Key) error {
 	last := make([]string, 0, len(first)+len(e.subjects))
 	for _, key := range first {
 		delete(e.keys, key)
-		last = append(last, key.redisKey())
+		last = r.appendNames(last, key)
 	}
 	ids := slices.Collect(maps.Keys(e.subjects))
 	for _, id := range ids {
 		last = append(last, aboutKey(id))
 	}
-	if err := r.unlink(ctx, redisNames(e.keys)); err != nil {
+	if err := r.unlink(ctx, r.names(e.keys)); err != nil {
 		return err
 	}
 	if err := r.tell(ctx, ids); err != nil {
@@ -177,10 +205,19 @@ func (r *remote) unlink(ctx context.Context, names []string) error {
 	return nil
 }
 
-func redisNames(keys map[Key]bool) []string {
-	names := make([]string, 0, len(keys))
+// names are the Redis keys of records and of their trails.
+func (r *remote) names(keys map[Key]bool) []string {
+	names := make([]string, 0, 2*len(keys))
 	for key := range keys {
-		names = append(names, key.redisKey())
+		names = r.appendNames(names, key)
+	}
+	return names
+}
+
+func (r *remote) appendNames(names []string, key Key) []string {
+	names = append(names, key.redisKey())
+	if r.leavesTrails() && key.Kind != trailKind {
+		names = append(names, trailKey(key).redisKey())
 	}
 	return names
 }

@@ -50,7 +50,7 @@ func (e *erasure) purge() []Key {
 		if e.tenant != "" && key.Tenant != e.tenant {
 			continue
 		}
-		if e.madeOf(it) {
+		if e.madeOf(key.Tenant, it) {
 			c.memory.items.Invalidate(key)
 			continue
 		}
@@ -60,7 +60,9 @@ func (e *erasure) purge() []Key {
 		}
 	}
 	e.note(gone)
-	c.trails.drop(e.leads)
+	for _, from := range c.trails.drop(e.leads) {
+		e.keys[trailKey(from)] = true // it may have come to Redis after another replica had removed it there
+	}
 	return gone
 }
 
@@ -71,6 +73,7 @@ func (e *erasure) hit(key Key, about []subjectID) bool {
 			return true
 		}
 	}
+	key = key.start()
 	k := e.cache.kind(key.Kind)
 	if k == nil {
 		return false

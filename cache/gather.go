@@ -22,14 +22,14 @@ type crowd struct {
 // party came between two turns.
 type party struct {
 	left int           // of the party; guarded by the crowd's mu
-	over chan struct{} // closed when none is left
+	over chan struct{} // closed when none is left; nil: nobody waits for that; likewise
 }
 
 func (c *crowd) enter() (leave func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.now == nil {
-		c.now = &party{over: make(chan struct{})}
+		c.now = new(party)
 	}
 	p := c.now
 	p.left++
@@ -39,7 +39,9 @@ func (c *crowd) enter() (leave func()) {
 		if p.left--; p.left > 0 {
 			return
 		}
-		close(p.over)
+		if p.over != nil {
+			close(p.over)
+		}
 		if c.now == p {
 			c.now = nil
 		}
@@ -56,5 +58,6 @@ func (c *crowd) turn() <-chan struct{} {
 	if p == nil {
 		return nil
 	}
+	p.over = make(chan struct{}) // somebody is left, or it would not be there
 	return p.over
 }

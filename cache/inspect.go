@@ -35,8 +35,7 @@ func (c *Cache) Inspect(ctx context.Context, keys []Key) []Inspection {
 	if c.remote == nil || c.remote.reads.Tripped() {
 		return out
 	}
-	names, _ := redisKeys(asks)
-	replies := c.remote.read(ctx, asks, names)
+	replies := c.remote.read(ctx, asks)
 	for i, key := range keys[:min(len(keys), len(replies))] {
 		k := c.kind(key.Kind)
 		if k == nil || !replies[i].answered {
@@ -59,7 +58,7 @@ func (c *Cache) copyOf(key Key, it *item, now time.Time) *Copy {
 	if state == Failed {
 		return nil
 	}
-	return &Copy{State: state, StoredAt: it.storedAt, Keep: it.keep - it.age(now), Bytes: it.size}
+	return &Copy{State: state, StoredAt: it.storedAt(), Keep: it.keep - it.age(now), Bytes: int(it.size)}
 }
 
 // KindSize is how much of one kind there is.
@@ -83,7 +82,7 @@ func (c *Cache) Sizes(tenant string) []KindSize {
 			sizes = append(sizes, KindSize{Kind: key.Kind})
 		}
 		sizes[i].Records++
-		sizes[i].Bytes += it.size
+		sizes[i].Bytes += int(it.size)
 	}
 	slices.SortFunc(sizes, func(a, b KindSize) int { return cmp.Compare(a.Kind, b.Kind) })
 	return sizes

@@ -23,11 +23,12 @@ type Key struct {
 // All keys of this package are made in this file, and the second field of the
 // others holds a letter that no digest has.
 func (k Key) redisKey() string {
-	return string(k.appendRedis(make([]byte, 0, 128), tenantDigest(k.Tenant)))
+	digest := digestOf(k.Tenant)
+	return string(k.appendRedis(make([]byte, 0, 128), keyPrefix, digest[:]))
 }
 
-func (k Key) appendRedis(b []byte, digest string) []byte {
-	b = append(append(b, keyPrefix...), digest...)
+func (k Key) appendRedis(b []byte, prefix string, digest []byte) []byte {
+	b = append(append(b, prefix...), digest...)
 	b = append(append(append(b, ':'), k.Kind...), ':')
 	return base64.RawURLEncoding.AppendEncode(b, []byte(k.ID))
 }
@@ -38,13 +39,19 @@ func indexKey(tenant string) string    { return keyPrefix + "index:" + tenantDig
 func leaseKey(name string) string      { return keyPrefix + "lease:" + tenantDigest(name) }
 func checkpointKey(name string) string { return keyPrefix + "checkpoint:" + tenantDigest(name) }
 
+// turnField is what the name of a turn has before that of its record.
+const turnField = "turn:"
+
 // turnKey is held by who loads the record.
 func (k Key) turnKey() string {
-	return keyPrefix + "turn:" + tenantDigest(k.Tenant) + ":" + k.Kind + ":" + encodeID(k.ID)
+	digest := digestOf(k.Tenant)
+	return string(k.appendRedis(make([]byte, 0, 128), keyPrefix+turnField, digest[:]))
 }
 
 // aboutKey holds which records are about a subject.
-func aboutKey(id subjectID) string { return keyPrefix + "about:" + string(id) }
+func aboutKey(id subjectID) string { return aboutPrefix + string(id) }
+
+const aboutPrefix = keyPrefix + "about:"
 
 // The channel on which replicas tell each other what to drop, and the log of
 // what was erased, for those that did not listen.
@@ -62,7 +69,11 @@ func noteKey(name string) Key { return Key{Kind: "note", ID: name} }
 func boardKey(name string) string { return keyPrefix + "note:" + encodeID(name) }
 
 // member names a record of the tenant that is not named with it.
-func (k Key) member() string { return k.Kind + ":" + encodeID(k.ID) }
+func (k Key) member() string { return string(k.appendMember(make([]byte, 0, 96))) }
+
+func (k Key) appendMember(b []byte) []byte {
+	return base64.RawURLEncoding.AppendEncode(append(append(b, k.Kind...), ':'), []byte(k.ID))
+}
 
 // parseMember reads what member wrote.
 func parseMember(tenant, member string) (Key, bool) {
@@ -77,9 +88,18 @@ func rateKey(tenant, name string) string {
 	return keyPrefix + "rate:{" + tenantDigest(tenant) + "}:" + encodeID(name)
 }
 
-func tenantDigest(tenant string) string {
+// digestLen is the length of a tenant's digest, in hex digits.
+const digestLen = 32
+
+func digestOf(tenant string) (digest [digestLen]byte) {
 	sum := sha256.Sum256([]byte(tenant))
-	return hex.EncodeToString(sum[:16])
+	hex.Encode(digest[:], sum[:digestLen/2])
+	return digest
+}
+
+func tenantDigest(tenant string) string {
+	digest := digestOf(tenant)
+	return string(digest[:])
 }
 
 // decodeID reads what encodeID wrote.
@@ -90,34 +110,6 @@ func decodeID(id string) (string, bool) {
 }
 
 func encodeID(id string) string { return base64.RawURLEncoding.EncodeToString([]byte(id)) }
-
-// redisKeys returns the Redis keys of what is asked for, and one string that
-// two reads share only if they ask for the same.
-func redisKeys(asks []ask) (names []string, joined string) {
-	names = make([]string, len(asks))
-	all, ends := make([]byte, 0, 128*len(asks)), make([]int, len(asks))
-	var digest string
-	for i, a := range asks {
-		if i == 0 || a.key.Tenant != asks[i-1].key.Tenant {
-			digest = tenantDigest(a.key.Tenant)
-		}
-		all = a.key.appendRedis(all, digest)
-		ends[i] = len(all)
-		if a.turn > 0 {
-			all = append(all, '+')
-		}
-		all = append(all, ' ')
-	}
-	joined = string(all)
-	for i, end := range ends {
-		start := 0
-		if i > 0 {
-			start = ends[i-1] + strings.IndexByte(joined[ends[i-1]:], ' ') + 1
-		}
-		names[i] = joined[start:end]
-	}
-	return names, joined
-}
 
 // validKind reports whether name is fit for a key, a metric's label and a log.
 func validKind(name string) bool {

@@ -83,6 +83,8 @@ type kind struct {
 	unasked  func(error) bool
 	own      func(id string) string                      // nil: see [LoaderConfig]
 	about    func(tenant, id string, value any) []string // nil likewise
+
+	deadlines deadlines
 	*ledger
 }
 
@@ -122,13 +124,18 @@ func (k *kind) revalidates(it *item, now time.Time) bool {
 
 // newItem makes a record from its JSON and its decoded value.
 func (k *kind) newItem(value any, data []byte, storedAt time.Time) *item {
-	it := &item{value: value, storedAt: storedAt, checked: storedAt, keep: k.policy.Stale, size: len(data), sum: maphash.Bytes(k.cache.seed, data)}
+	it := newItem(value, len(data), storedAt, k.policy.Stale)
 	it.ahead.Store(k.policy.aheadOf())
+	if k.cache.remote != nil && k.policy.rewriteAfter() > 0 {
+		it.noted = &noted{sum: maphash.Bytes(k.cache.seed, data)}
+	}
 	return it
 }
 
 func (k *kind) newAbsence(storedAt time.Time) *item {
-	return &item{absent: true, storedAt: storedAt, checked: storedAt, keep: k.policy.Missing}
+	it := newItem(nil, 0, storedAt, k.policy.Missing)
+	it.absent = true
+	return it
 }
 
 // unpack reads what Redis held under key. Nothing there is nil, nil.
@@ -150,7 +157,10 @@ func (k *kind) unpack(key Key, envelope []byte, now time.Time) (*item, error) {
 		}
 		it = k.newItem(value, e.data, e.storedAt)
 	}
-	it.checked, it.written = now, e.storedAt
+	it.shared, it.checked = true, int64(now.Sub(epoch))
+	if it.noted != nil {
+		it.noted.written = it.stored
+	}
 	return it, nil
 }
 
@@ -171,7 +181,7 @@ func (k *kind) decodeSafely(data []byte) (value any, err error) {
 // the record.
 func (k *kind) store(key Key, it *item, data []byte, w *turn) bool {
 	if it.absent && k.policy.Missing == 0 {
-		k.remove(key, it.storedAt)
+		k.remove(key, it)
 		return true
 	}
 	c := k.cache
@@ -185,7 +195,7 @@ func (k *kind) store(key Key, it *item, data []byte, w *turn) bool {
 		return true
 	}
 	record := write{
-		key: key, entry: entry{data: data, absent: it.absent, storedAt: it.storedAt}, keep: it.keep, about: k.aboutIDs(key, it),
+		key: key, entry: entry{data: data, absent: it.absent, storedAt: it.storedAt()}, keep: it.keep, about: k.readAbout(key, it),
 	}
 	if w != nil && c.turns.drop(w) {
 		record.turn = w.until
@@ -194,9 +204,9 @@ func (k *kind) store(key Key, it *item, data []byte, w *turn) bool {
 	return true
 }
 
-// remove takes a record from both tiers, unless memory has one from after asOf.
-func (k *kind) remove(key Key, asOf time.Time) {
-	if k.cache.memory.drop(key, asOf) && k.cache.remote != nil {
+// remove takes a record from both tiers, unless memory has one that is newer than it.
+func (k *kind) remove(key Key, it *item) {
+	if k.cache.memory.drop(key, it) && k.cache.remote != nil {
 		k.cache.remote.remove(key)
 	}
 }

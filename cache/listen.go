@@ -29,7 +29,8 @@ func (c *Cache) due(it *item, now time.Time) bool {
 	if c.remote == nil {
 		return false
 	}
-	if now.Sub(it.checked) < recheckAfter && int64(it.checked.Sub(c.born)) >= c.gap.Load() {
+	checked := time.Duration(it.checked)
+	if now.Sub(epoch)-checked < recheckAfter && int64(checked-c.born.Sub(epoch)) >= c.gap.Load() {
 		return false
 	}
 	return !c.remote.reads.Tripped() && !c.remote.writes.Tripped()

@@ -41,6 +41,17 @@ type Result[V any] struct {
 	StoredAt time.Time // when the source was asked, also for an absence; zero when Failed
 	Shared   bool      // it came from Redis: StoredAt may be another replica's time
 	Err      error     // why it is Stale or Failed
+
+	item *item // nil when Failed
+}
+
+// Age is how long before a moment the source was asked: not less, however clocks
+// have been set since. See StoredAt.
+func (r *Result[V]) Age(now time.Time) time.Duration {
+	if r.item == nil {
+		return 0
+	}
+	return r.item.age(now)
 }
 
 // Options change one [Loader.Load].
@@ -62,8 +73,8 @@ type Loader[V any] struct {
 func NewLoader[V any](c *Cache, cfg LoaderConfig[V]) (*Loader[V], error) {
 	policy, err := cfg.Policy.check()
 	switch {
-	case !validKind(cfg.Kind):
-		return nil, fmt.Errorf("cache: kind %q is not of a-z, 0-9 and hyphen", cfg.Kind)
+	case !validKind(cfg.Kind), cfg.Kind == trailKind:
+		return nil, fmt.Errorf("cache: kind %q is not of a-z, 0-9 and hyphen, or has another use", cfg.Kind)
 	case err != nil:
 		return nil, fmt.Errorf("cache: policy of %s: %w", cfg.Kind, err)
 	case cfg.Deadline <= 0:
@@ -91,6 +102,7 @@ func NewLoader[V any](c *Cache, cfg LoaderConfig[V]) (*Loader[V], error) {
 		decode: func(b []byte) (any, error) { return cfg.Decode(b) },
 		absent: cfg.Absent, unasked: cfg.Unasked, own: cfg.Own,
 	}
+	k.deadlines.kind = k
 	if cfg.About != nil {
 		k.about = func(tenant, id string, value any) []string {
 			v, ok := value.(V)
@@ -205,7 +217,7 @@ func (l *Loader[V]) key(tenant, id string) Key { return Key{tenant, l.kind.name,
 // that is to be left alone for a while is an answer too.
 func (l *Loader[V]) fromMemory(ctx context.Context, tenant string, ids []string, results []Result[V], opt *Options) (want []string, ripe bool) {
 	now := time.Now()
-	var seen map[string]bool // made only when something is wanted
+	var seen map[string]bool // made only when something of several is wanted
 	for i, id := range ids {
 		it := l.kind.recall(ctx, l.key(tenant, id))
 		a := answer{item: it, state: l.kind.judge(it, now)}
@@ -217,6 +229,9 @@ func (l *Loader[V]) fromMemory(ctx context.Context, tenant string, ids []string,
 		}
 		if a.state.fresh() || paused || seen[id] {
 			continue
+		}
+		if len(ids) == 1 {
+			return ids, ripe
 		}
 		if seen == nil {
 			seen = make(map[string]bool, len(ids)-i)
@@ -237,7 +252,7 @@ func (l *Loader[V]) fromRedis(ctx context.Context, tenant string, want []string,
 	now := time.Now()
 	for i, r := range results {
 		it := read.of(l.key(tenant, r.ID)).item
-		if it != nil && (r.State == Failed || !it.storedAt.Before(r.StoredAt)) { // as old means that it was due
+		if it != nil && (r.State == Failed || !it.storedAt().Before(r.StoredAt)) { // as old means that it was due
 			results[i] = result[V](r.ID, answer{item: it, state: l.kind.judge(it, now)})
 		}
 	}
@@ -245,14 +260,15 @@ func (l *Loader[V]) fromRedis(ctx context.Context, tenant string, want []string,
 
 // source gives load's values the form that the tiers need.
 func (l *Loader[V]) source(load Load[V]) source {
-	return func(ctx context.Context, ids []string) (map[string]record, error) {
+	return func(ctx context.Context, ids []string, records []record) error {
 		begun := time.Now()
 		values, err := load(ctx, ids)
-		records := make(map[string]record, len(values))
-		for id, v := range values {
-			records[id] = l.record(v, begun)
+		for i, id := range ids {
+			if v, ok := values[id]; ok {
+				records[i] = l.record(v, begun)
+			}
 		}
-		return records, err
+		return err
 	}
 }
 
@@ -267,20 +283,24 @@ func (l *Loader[V]) record(v V, storedAt time.Time) record {
 }
 
 func (l *Loader[V]) counted(results []Result[V]) []Result[V] {
-	for _, r := range results {
-		l.kind.counts.answered[r.State].Add(1)
-		if r.State == Cached || r.State == Stale {
-			l.kind.counts.ages.add(time.Since(r.StoredAt))
-		}
+	for i := range results {
+		l.count(&results[i])
 	}
 	return results
+}
+
+func (l *Loader[V]) count(r *Result[V]) {
+	l.kind.counts.answered[r.State].Add(1)
+	if r.State == Cached || r.State == Stale {
+		l.kind.counts.ages.add(r.Age(time.Now()))
+	}
 }
 
 func result[V any](id string, a answer) Result[V] {
 	if a.state == Failed {
 		return Result[V]{ID: id, Err: a.err}
 	}
-	r := Result[V]{ID: id, State: a.state, StoredAt: a.item.storedAt, Shared: a.item.shared, Err: a.err}
+	r := Result[V]{ID: id, State: a.state, StoredAt: a.item.storedAt(), Shared: a.item.shared, Err: a.err, item: a.item}
 	r.Value, _ = a.item.value.(V) // nil in an absence
 	return r
 }

@@ -9,32 +9,44 @@ import (
 
 // look fills the slots of f, gives up the claims of the keys that need no load, and
 // returns the others. Keys that another replica is loading go to a flight of
-// their own, which waits for that.
+// their own, which waits for that. Memory has been asked, unless f is one of those.
 //
 // Memory is asked although the caller has just done so, because of this order
 // of events: A finds nothing in memory; B, who held the claim, puts its record
 // into memory and gives the claim up; A gets the claim. Without a second look A
 // would load again what is there. B stores before it gives up, so A's second
 // look, after the claim, cannot miss it.
-func (k *kind) look(ctx context.Context, f *flight, j job) (load []Key) {
-	var others []Key
-	for again := true; again; again = j.waits && len(others) == len(f.keys) {
+func (k *kind) look(ctx context.Context, f *flight) (load []Key) {
+	for j := &f.job; ; {
 		if j.waits {
 			j.alone = k.nap(len(f.keys), j.patience)
+			f.load = k.lookMemory(ctx, f)
+			f.asks = k.asksFor(f, f.load, *j)
 		}
-		want := k.lookMemory(ctx, f)
-		if len(want) > 0 {
-			k.lookRemote(ctx, f, want, j)
+		k.lookRemote(ctx, f)
+		if load = k.conclude(f, f.load); f.sorted {
+			return load
 		}
-		load, others = k.sort(f, want, j)
 	}
+}
+
+// conclude tells what is to be loaded of keys, those of which there was no copy
+// that is good enough, and lets the others go. It does not while all that is left
+// is to be waited for.
+func (k *kind) conclude(f *flight, keys []Key) (load []Key) {
+	load, others := k.sort(f, keys, f.job)
+	if f.job.waits && len(others) == len(f.keys) {
+		return nil
+	}
+	f.sorted = true
 	later := k.land(f, load, others)
 	if later != nil {
-		if !j.waits {
+		if !f.job.waits {
 			k.counts.turnsWaited.Add(uint64(len(others)))
 		}
+		j := f.job
 		j.waits, j.skipRedis = true, false
-		go k.fly(ctx, later, j)
+		k.start(f.leash.caller, later, j)
 	}
 	return load
 }
@@ -60,14 +72,24 @@ func (k *kind) nap(keys int, patience time.Time) bool {
 // good enough.
 func (k *kind) lookMemory(ctx context.Context, f *flight) (want []Key) {
 	now := time.Now()
+	want = f.keys[:0:0]
 	for i, key := range f.keys {
 		it, at := k.recall(ctx, key), &f.slots[i]
 		at.copied, at.lost = answer{item: it, state: k.judge(it, now)}, false
 		if !f.enough(at) {
-			want = append(want, key)
+			want = with(want, f.keys, i)
 		}
 	}
 	return want
+}
+
+// with adds the key at a place to some, which are of those before it. While they are
+// all of those, they are a part of keys and cost nothing.
+func with(some, keys []Key, place int) []Key {
+	if len(some) == place {
+		return keys[: place+1 : place+1]
+	}
+	return append(some, keys[place])
 }
 
 // enough reports whether the copy of a key needs no load: it is fresh, and not
@@ -78,12 +100,13 @@ func (f *flight) enough(at *slot) bool {
 	return c.state.fresh() && !replaced
 }
 
-// lookRemote betters the copies of f by what Redis has for keys, and asks for the
-// turns of those that will have to be loaded. A turn that came with
-// [Cache.Prefetch] is taken.
-func (k *kind) lookRemote(ctx context.Context, f *flight, keys []Key, j job) {
+// asksFor are the keys that Redis has to be asked for, with the turns of those that
+// will have to be loaded. A turn that came with [Cache.Prefetch] is taken.
+func (k *kind) asksFor(f *flight, keys []Key, j job) (asks []ask) {
+	if k.cache.remote == nil {
+		return nil
+	}
 	turns := k.cache.takesTurns() && !j.alone
-	asks := make([]ask, 0, len(keys))
 	for _, key := range keys {
 		a, at := ask{key: key}, f.slot(key)
 		if turns && k.wantsTurn(f, at) && !k.take(key, at) {
@@ -93,12 +116,17 @@ func (k *kind) lookRemote(ctx context.Context, f *flight, keys []Key, j job) {
 			asks = append(asks, a)
 		}
 	}
-	r := k.cache.fetch(ctx, asks)
+	return asks
+}
+
+// lookRemote betters the copies of f by what Redis has.
+func (k *kind) lookRemote(ctx context.Context, f *flight) {
+	r := k.cache.fetch(ctx, f.asks)
 	now := time.Now()
-	for _, a := range asks {
+	for _, a := range f.asks {
 		at := f.slot(a.key)
 		old, found := at.copied.item, r.of(a.key)
-		if it := found.item; it != nil && (old == nil || !it.storedAt.Before(old.storedAt)) { // as old means that it was due
+		if it := found.item; it != nil && (old == nil || !old.newer(it)) { // as old means that it was due
 			at.copied = answer{item: it, state: k.judge(it, now)}
 		}
 		if a.turn > 0 && !k.take(a.key, at) && found.lost {
@@ -141,7 +169,8 @@ func (k *kind) take(key Key, at *slot) bool {
 // wait for has to find a place.
 func (k *kind) sort(f *flight, keys []Key, j job) (load, others []Key) {
 	waited, now := false, time.Now()
-	for _, key := range keys {
+	load = keys[:0:0]
+	for i, key := range keys {
 		at := f.slot(key)
 		c := at.copied
 		shown := f.ahead || c.state == Stale && (j.staleNow || k.revalidates(c.item, now))
@@ -153,7 +182,7 @@ func (k *kind) sort(f *flight, keys []Key, j job) (load, others []Key) {
 		case at.lost && c.state == Failed:
 			others = append(others, key)
 		default:
-			load = append(load, key)
+			load = with(load, keys, i)
 			waited = waited || !shown
 		}
 	}
@@ -182,7 +211,7 @@ func (k *kind) count(f *flight, ids int) {
 // the flight that others go to, if there are any.
 func (k *kind) land(f *flight, load, others []Key) (later *flight) {
 	if len(others) > 0 {
-		later = newFlight()
+		later = k.newFlight()
 		later.keys = others
 		f.later = make(map[Key]*flight, len(others))
 	}
@@ -199,6 +228,7 @@ func (k *kind) land(f *flight, load, others []Key) (later *flight) {
 		}
 	}
 	k.mu.Unlock()
-	close(f.looked)
+	f.landed = time.Now()
+	f.looked.open()
 	return later
 }

@@ -1,6 +1,16 @@
 package cache
 
-import "time"
+import (
+	"math"
+	"time"
+)
+
+// What a made value weighs beside its size and an entry's overhead, and what each
+// of its ties does, in bytes.
+const (
+	madeOverhead = 48
+	tieWeight    = 32
+)
 
 // Mark points at a copy that memory has within its time, so that what is made
 // of it can be kept for as long as memory has that very copy.
@@ -29,31 +39,54 @@ func (m *Mark) good(now time.Time) bool {
 // current reports whether memory still has the copy.
 func (m *Mark) current() bool { return m.kind.cache.memory.get(m.key) == m.item }
 
+// Current reports whether memory has all of the marked copies, as it has to for
+// [Cache.Keep].
+func Current(marks []Mark) bool {
+	for i := range marks {
+		if !marks[i].current() {
+			return false
+		}
+	}
+	return true
+}
+
 // made is a value that was made of copies.
 type made struct {
 	value any
-	marks []Mark
+	of    []tie
 }
 
-// makeOverhead is what a made value weighs beside its size and an entry's
-// overhead, in bytes: a mark for each of six copies.
-const makeOverhead = 384
+// tie is a mark as it is kept: the tenant is that of the made value.
+type tie struct {
+	kind *kind
+	item *item
+	id   string
+}
+
+func (t *tie) mark(tenant string) Mark {
+	return Mark{kind: t.kind, key: Key{tenant, t.kind.name, t.id}, item: t.item}
+}
 
 // Keep keeps a value that was made of the marked copies in memory, until it has
 // not all of them any more. The key's kind is none of a loader's. size is in bytes,
-// and counts against the bound of memory. Without marks nothing is kept.
+// and counts against the bound of memory beside what the marks take. Without marks, or
+// with one of another tenant's, nothing is kept.
 func (c *Cache) Keep(key Key, value any, size int, marks []Mark) {
 	if len(marks) == 0 || c.kind(key.Kind) != nil {
 		return
 	}
 	now := time.Now()
-	it := &item{value: &made{value, marks}, storedAt: now, checked: now, size: size + makeOverhead}
+	m := &made{value: value, of: make([]tie, len(marks))}
+	keep := time.Duration(math.MaxInt64)
 	for i := range marks {
-		left := marks[i].kind.policy.Fresh - marks[i].item.age(now)
-		if it.keep = min(left, it.keep); i == 0 {
-			it.keep = left
+		mark := &marks[i]
+		if mark.key.Tenant != key.Tenant {
+			return
 		}
+		m.of[i] = tie{mark.kind, mark.item, mark.key.ID}
+		keep = min(keep, mark.kind.policy.Fresh-mark.item.age(now))
 	}
+	it := newItem(m, size+madeOverhead+len(marks)*tieWeight, now, keep)
 	c.fence.RLock()
 	defer c.fence.RUnlock()
 	for i := range marks {
@@ -65,9 +98,13 @@ func (c *Cache) Keep(key Key, value any, size int, marks []Mark) {
 	c.memory.put(key, it)
 }
 
+// stepBack is by how much the clock on the wall may have been set back since something
+// was made that tells ages by it.
+const stepBack = time.Second
+
 // Kept returns what [Cache.Keep] was given, if each copy that it was made of
-// would answer now, without anybody having to ask for it: nil otherwise. It
-// counts as an answer of each.
+// would answer now, without anybody having to ask for it: nil otherwise, and if the
+// clock on the wall was set back since then. It counts as an answer of each.
 func (c *Cache) Kept(key Key) any {
 	it := c.memory.get(key)
 	if it == nil {
@@ -78,25 +115,28 @@ func (c *Cache) Kept(key Key) any {
 		return nil
 	}
 	now := time.Now()
-	for i := range m.marks {
-		if mark := &m.marks[i]; !mark.current() || !mark.good(now) {
+	if it.age(now)-time.Duration(now.UnixNano()-it.stored) > stepBack {
+		return nil
+	}
+	for i := range m.of {
+		if mark := m.of[i].mark(key.Tenant); !mark.current() || !mark.good(now) {
 			return nil
 		}
 	}
-	for i := range m.marks {
-		m.marks[i].kind.counts.answered[Cached].Add(1)
+	for i := range m.of {
+		m.of[i].kind.counts.answered[Cached].Add(1)
 	}
 	return m.value
 }
 
 // madeOf reports whether something was made of a record that has to go.
-func (e *erasure) madeOf(it *item) bool {
+func (e *erasure) madeOf(tenant string, it *item) bool {
 	m, ok := it.value.(*made)
 	if !ok {
 		return false
 	}
-	for i := range m.marks {
-		if mark := &m.marks[i]; e.hit(mark.key, mark.kind.aboutIDs(mark.key, mark.item)) {
+	for i := range m.of {
+		if mark := m.of[i].mark(tenant); e.hit(mark.key, mark.kind.aboutIDs(mark.key, mark.item)) {
 			return true
 		}
 	}

@@ -54,7 +54,7 @@ func (c *Cache) PurgeRecords(ctx context.Context, keys []Key) (int, error) {
 	if c.remote == nil {
 		return n, nil
 	}
-	c.remote.queue.withdraw(func(w write) bool { return !w.remove && slices.Contains(keys, w.key) })
+	c.remote.queue.withdraw(func(w write) bool { return !w.remove && slices.Contains(keys, w.key.start()) })
 	err := newPurge(c, "").tell(ctx, keys)
 	forget() // what was read from Redis meanwhile
 	return n, err
@@ -90,7 +90,8 @@ func (p *purge) keys() []Key {
 func (p *purge) local() {
 	var found []Key
 	if r := p.cache.remote; r != nil {
-		found = r.queue.withdraw(func(w write) bool { return !w.remove && p.match(w.key) })
+		found = r.queue.withdraw(func(w write) bool { return !w.remove && p.match(w.key.start()) })
+		found = slices.DeleteFunc(found, func(key Key) bool { return key.Kind == trailKind })
 	}
 	for key := range p.cache.memory.items.All() {
 		if p.match(key) {
@@ -102,6 +103,7 @@ func (p *purge) local() {
 			found = append(found, k.claimed(p.tenant)...)
 		}
 	}
+	p.cache.forgetTrails(p.match)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, key := range found {
@@ -145,7 +147,7 @@ func (p *purge) scanNode(ctx context.Context, node redis.Cmdable) error {
 		cursor = page.next
 		var keys []Key
 		for _, name := range page.names {
-			if key, ok := parseMember(p.tenant, strings.TrimPrefix(name, prefix)); ok && p.match(key) {
+			if key, ok := parseMember(p.tenant, strings.TrimPrefix(name, prefix)); ok && p.match(key.start()) {
 				keys = append(keys, key)
 			}
 		}
@@ -161,7 +163,8 @@ type scanned struct {
 	next  uint64
 }
 
-// tell removes keys from Redis, and tells the other replicas of it.
+// tell removes keys from Redis, and tells the other replicas of it. Of a trail it
+// tells them the record at which that begins.
 func (p *purge) tell(ctx context.Context, keys []Key) error {
 	for len(keys) > 0 {
 		page := keys[:min(len(keys), purgeTell)]
@@ -169,8 +172,11 @@ func (p *purge) tell(ctx context.Context, keys []Key) error {
 		_, err := call(ctx, p.cache.remote.writes, func(ctx context.Context) (struct{}, error) {
 			pipe := p.cache.remote.client.Pipeline()
 			for _, key := range page {
-				pipe.Del(ctx, key.redisKey())
-				pipe.Publish(ctx, noticeChannel, notice{Drop: &key}.encode())
+				for _, name := range p.cache.remote.appendNames(nil, key) {
+					pipe.Del(ctx, name)
+				}
+				start := key.start()
+				pipe.Publish(ctx, noticeChannel, notice{Drop: &start}.encode())
 			}
 			_, err := pipe.Exec(ctx)
 			return struct{}{}, err
@@ -181,7 +187,9 @@ func (p *purge) tell(ctx context.Context, keys []Key) error {
 		p.cache.remote.counts.told.Add(uint64(len(page)))
 		p.mu.Lock()
 		for _, key := range page {
-			p.seen[key] = true
+			if key.Kind != trailKind {
+				p.seen[key] = true
+			}
 		}
 		p.mu.Unlock()
 	}

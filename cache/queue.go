@@ -82,7 +82,15 @@ func newQueue(send func([]write)) *queue {
 
 // add queues w and reports whether it, or a more recent one, is queued.
 func (q *queue) add(w write) bool {
-	return q.lanes[maphash.Comparable(q.seed, w.key)%queueLanes].add(w)
+	if w.tell { // a trail that began there must not come after it
+		trail := trailKey(w.key)
+		q.lane(trail).discard(trail)
+	}
+	return q.lane(w.key).add(w)
+}
+
+func (q *queue) lane(key Key) *lane {
+	return &q.lanes[maphash.Comparable(q.seed, key)%queueLanes]
 }
 
 // close sends what is queued, for at most flushBound and a batch, and stops
@@ -232,18 +240,33 @@ func (l *lane) withdraw(match func(write) bool) (keys []Key) {
 	return keys
 }
 
+// discard takes one key out of the lane.
+func (l *lane) discard(key Key) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if w, queued := l.pending[key]; queued {
+		delete(l.pending, key)
+		l.bytes -= w.size()
+		l.order = slices.DeleteFunc(l.order, func(k Key) bool { return k == key })
+	}
+}
+
 // take removes the next batch from the lane.
 func (l *lane) take() (batch []write, closed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	size := 0
-	for len(l.order) > 0 && len(batch) < batchKeys && size < batchBytes {
-		w := l.pending[l.order[0]]
-		delete(l.pending, w.key)
-		l.order = l.order[1:]
+	batch = make([]write, 0, min(len(l.order), batchKeys))
+	for _, key := range l.order {
+		if len(batch) == batchKeys || size >= batchBytes {
+			break
+		}
+		w := l.pending[key]
+		delete(l.pending, key)
 		batch = append(batch, w)
 		size += w.size()
 	}
+	l.order = slices.Delete(l.order, 0, len(batch)) // its room is used again
 	l.bytes -= size
 	l.urgent = l.urgent && len(l.order) > 0
 	return batch, l.closed

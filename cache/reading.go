@@ -7,6 +7,10 @@ type reading struct {
 	got   []find
 	index map[Key]int // where in got a key is; nil where they are few
 	won   []*turn     // those that came with it
+	drops uint64      // as of before Redis was asked
+
+	trail []Key  // that was followed; nil: there is none
+	led   []find // what it came to, beside what was asked for
 }
 
 // find is what a read came to for one key.
@@ -16,8 +20,8 @@ type find struct {
 	lost bool  // the turn is somebody else's
 }
 
-func newReading(asks []ask) reading {
-	r := reading{got: make([]find, len(asks))}
+func newReading(asks []ask, drops uint64) reading {
+	r := reading{got: make([]find, len(asks)), drops: drops}
 	for i := range asks {
 		r.got[i].key = asks[i].key
 	}
@@ -37,27 +41,11 @@ func (r *reading) of(key Key) (none find) {
 		i = slices.IndexFunc(r.got, func(f find) bool { return f.key == key })
 		ok = i >= 0
 	}
-	if !ok {
-		return none
+	if ok {
+		return r.got[i]
 	}
-	return r.got[i]
-}
-
-// distinct leaves out what is asked for a second time.
-func distinct(asks []ask) []ask {
-	if len(asks) > fewKeys {
-		seen := make(map[Key]bool, len(asks))
-		return slices.DeleteFunc(asks, func(a ask) bool {
-			again := seen[a.key]
-			seen[a.key] = true
-			return again
-		})
+	if i = slices.IndexFunc(r.led, func(f find) bool { return f.key == key }); i >= 0 {
+		return r.led[i]
 	}
-	kept := asks[:0]
-	for _, a := range asks {
-		if !slices.ContainsFunc(kept, func(b ask) bool { return a.key == b.key }) {
-			kept = append(kept, a)
-		}
-	}
-	return kept
+	return none
 }

@@ -18,13 +18,13 @@ import (
 
 // realRedis is a redis-server of the test's own, on a socket.
 type realRedis struct {
-	t      *testing.T
+	t      testing.TB
 	socket string
 	proc   *os.Process
 	admin  *redis.Client // patient, and not counted
 }
 
-func startRedis(t *testing.T) *realRedis {
+func startRedis(t testing.TB) *realRedis {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "weft") // t.TempDir can be too long for a socket
 	if err != nil {
@@ -123,7 +123,7 @@ func (r *realRedis) scan(canaries ...string) (found []string) {
 
 // listening waits until c hears what other replicas drop. What it learned
 // before that is due at once.
-func listening(t *testing.T, c *Cache) {
+func listening(t testing.TB, c *Cache) {
 	t.Helper()
 	eventually(t, "the subscription", func() bool { return c.gap.Load() > 0 })
 }
@@ -135,7 +135,7 @@ func written(t *testing.T, c *Cache, n uint64) {
 }
 
 // eventually waits for what happens in another process.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

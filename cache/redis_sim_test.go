@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/weft-gateway/weft/cache/cachetest"
 	"github.com/weft-gateway/weft/upstream/breaker"
 )
 
@@ -96,7 +97,13 @@ func simRedis(t *testing.T) (*miniredis.Miniredis, func() *redis.Client) {
 	m.ClockTTL(true)
 	t.Cleanup(m.Close)
 	return m, func() *redis.Client {
-		c, _ := simClient(t, m.Dial)
+		c, _ := simClient(t, func() (net.Conn, error) {
+			conn, err := m.Dial()
+			if err != nil {
+				return nil, err
+			}
+			return cachetest.Roomy(conn), nil
+		})
 		return c
 	}
 }

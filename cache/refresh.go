@@ -61,12 +61,12 @@ func (k *kind) refresh(ctx context.Context, tenant string, ids []string, src sou
 		k.withdraw(f)
 		return
 	}
-	go k.fly(context.WithoutCancel(ctx), f, job{src: src})
+	k.start(ctx, f, job{src: src})
 }
 
 // claimAhead makes a flight of the keys that nobody is loading.
 func (k *kind) claimAhead(keys []Key) *flight {
-	f := newFlight()
+	f := k.newFlight()
 	f.ahead = true
 	k.mu.Lock()
 	for _, key := range keys {
@@ -94,7 +94,7 @@ func (k *kind) withdraw(f *flight) {
 	}
 	k.skip(f, f.keys)
 	k.land(f, nil, nil)
-	close(f.done)
+	f.close()
 }
 
 // skip puts off what nobody waits for and there is no place for.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,11 +39,14 @@ type remote struct {
 	queue  *queue
 	counts redisCounters
 
-	deadline time.Duration // of one read
-	prompt   bool          // the client returns when a call's context ends
-	ring     *keyring      // nil: nothing is encrypted
-	name     string        // of this process in notices
-	longest  atomic.Int64  // longest time that any record is kept, in nanoseconds
+	deadline  time.Duration // of one read
+	prompt    bool          // the client returns when a call's context ends
+	ring      *keyring      // nil: nothing is encrypted
+	name      string        // of this process in notices
+	pipelines sync.Pool     // [redis.Pipeliner]: one that has been sent is empty, and as good as new
+	parcels   sync.Pool     // *parcel
+	trailsOff atomic.Int64  // until when no trail is followed, in Unix nanoseconds
+	longest   atomic.Int64  // longest time that any record is kept, in nanoseconds
 }
 
 func newRemote(cfg Config, ring *keyring) (*remote, error) {
@@ -113,67 +117,53 @@ func (r *remote) ready() bool {
 	return true
 }
 
-// The bounds of a value that is read, made once.
-var fromStart, toLimit any = 0, maxEnvelope
-
-// ask is one key of a read.
-type ask struct {
-	key  Key
-	turn time.Duration // for how long the turn to load it is wanted, if it is free; 0: it is not
-}
-
-// reply is what Redis said to one read.
-type reply struct {
-	turn      spoken
-	answered  bool   // else the value is not known
-	wrongType bool   // the key holds no string
-	value     []byte // nil when there is no such key
-}
-
 // read asks for all keys in one pipeline, and for the turns that go with them.
 // What it could not get is a reply that is not answered: never an error.
-func (r *remote) read(ctx context.Context, asks []ask, names []string) []reply {
-	replies, err := callBy(ctx, r.guardReads, func(ctx context.Context) ([]reply, error) {
-		r.counts.reads.Add(1)
-		pipe := r.client.Pipeline()
-		gets, sets := make([]*redis.StringCmd, len(asks)), make([]*redis.StatusCmd, len(asks))
-		for i, a := range asks {
-			// GETRANGE rather than GET, so that a value of any size under
-			// one of our keys costs at most maxEnvelope and a byte.
-			gets[i] = redis.NewStringCmd(ctx, "getrange", names[i], fromStart, toLimit)
-			_ = pipe.Process(ctx, gets[i]) // it is only queued
-			if a.turn > 0 {
-				sets[i] = redis.NewStatusCmd(ctx, "set", a.key.turnKey(), r.name, "px", max(a.turn.Milliseconds(), 1), "nx")
-				_ = pipe.Process(ctx, sets[i])
-			}
-		}
-		if _, err := submit(ctx, pipe); err != nil {
-			return nil, err
-		}
-		replies, err := sift(ctx, gets)
-		r.siftTurns(sets, replies)
-		return replies, err
-	})
-	if err != nil || slices.ContainsFunc(replies, func(r reply) bool { return !r.answered }) {
-		r.counts.readErrors.Add(1)
-	}
+func (r *remote) read(ctx context.Context, asks []ask) []reply {
+	replies, _ := r.readAlong(ctx, asks, nil)
 	return replies
 }
 
-// siftTurns looks at who got which turn. A Redis that takes no writes answers
-// reads all the same: its refusal is no failure of the read.
-func (r *remote) siftTurns(sets []*redis.StatusCmd, replies []reply) {
-	for i, set := range sets {
-		if set == nil {
-			continue
+// answers are what Redis said to a read.
+type answers struct {
+	replies []reply // for each that was asked for
+	led     []led   // for each trail
+}
+
+// readAlong is read, and follows the trails from records.
+func (r *remote) readAlong(ctx context.Context, asks []ask, from []Key) ([]reply, []led) {
+	got, err := callReads(ctx, r, func(ctx context.Context) (got answers, err error) {
+		r.counts.reads.Add(1)
+		pipe := r.pipeline()
+		cmds, gets := r.commands(ctx, asks)
+		_ = pipe.BatchProcess(ctx, cmds...) // they are only queued
+		follows := make([]following, len(from))
+		for i := range from {
+			follows[i].set(ctx, from[i])
+			_ = pipe.Process(ctx, &follows[i].StringSliceCmd)
 		}
-		switch replies[i].turn = turnReply(set.Err()); replies[i].turn {
-		case won:
-			r.counts.turnsWon.Add(1)
-		case unasked:
-			r.counts.turnsRefused.Add(1)
+		_, err = submit(ctx, pipe)
+		if r.pipelines.Put(pipe); err != nil {
+			return got, err
 		}
+		got.replies, err = sift(ctx, gets)
+		r.siftTurns(asks, cmds, got.replies)
+		if err == nil && len(from) > 0 {
+			got.led = r.siftTrails(ctx, follows)
+		}
+		return got, err
+	})
+	if err != nil || slices.ContainsFunc(got.replies, func(r reply) bool { return !r.answered }) {
+		r.counts.readErrors.Add(1)
 	}
+	return got.replies, got.led
+}
+
+func (r *remote) pipeline() redis.Pipeliner {
+	if pipe, ok := r.pipelines.Get().(redis.Pipeliner); ok {
+		return pipe
+	}
+	return r.client.Pipeline()
 }
 
 // submit sends a pipeline. Its error means that no command was answered, and is
@@ -186,6 +176,24 @@ func submit(ctx context.Context, pipe redis.Pipeliner) ([]redis.Cmder, error) {
 		return nil, err
 	}
 	return cmds, nil
+}
+
+// siftTurns looks at who got which turn. A Redis that takes no writes answers
+// reads all the same: its refusal is no failure of the read.
+func (r *remote) siftTurns(asks []ask, cmds []redis.Cmder, replies []reply) {
+	for i, a := range asks {
+		cmds = cmds[1:] // that of the value
+		if a.turn == 0 {
+			continue
+		}
+		switch replies[i].turn = turnReply(cmds[0].Err()); replies[i].turn {
+		case won:
+			r.counts.turnsWon.Add(1)
+		case unasked:
+			r.counts.turnsRefused.Add(1)
+		}
+		cmds = cmds[1:]
+	}
 }
 
 // sift looks at each command's own error. The call as a whole failed if Redis
@@ -214,16 +222,18 @@ func sift(ctx context.Context, cmds []*redis.StringCmd) ([]reply, error) {
 	return replies, nil
 }
 
-// guard runs a function behind a breaker.
-type guard func(context.Context, func(context.Context) error) error
-
-// guardReads spares a read a goroutine of its own, if the client returns when
-// the context ends.
-func (r *remote) guardReads(ctx context.Context, fn func(context.Context) error) error {
-	if r.prompt {
-		return r.reads.DoInPlace(ctx, fn)
+// callReads makes a call behind the breaker of reads. It spares it a goroutine of
+// its own, if the client returns when the context ends.
+func callReads[T any](ctx context.Context, r *remote, fn func(context.Context) (T, error)) (v T, err error) {
+	if !r.prompt {
+		return call(ctx, r.reads, fn)
 	}
-	return r.reads.Do(ctx, fn)
+	err = r.reads.DoInPlace(ctx, func(ctx context.Context) error {
+		var err error
+		v, err = fn(ctx)
+		return err
+	})
+	return v, err
 }
 
 // prompt reports whether a client heeds the end of a context while it waits for
@@ -241,12 +251,8 @@ func prompt(client redis.UniversalClient) bool {
 // call runs fn behind a breaker and hands its value over. When that gives a call up,
 // fn may still be running: its value is then lost, and touches nothing of ours.
 func call[T any](ctx context.Context, b *breaker.Breaker, fn func(context.Context) (T, error)) (T, error) {
-	return callBy(ctx, b.Do, fn)
-}
-
-func callBy[T any](ctx context.Context, do guard, fn func(context.Context) (T, error)) (T, error) {
 	out := make(chan T, 1)
-	err := do(ctx, func(ctx context.Context) error {
+	err := b.Do(ctx, func(ctx context.Context) error {
 		v, err := fn(ctx)
 		out <- v
 		return err

@@ -9,20 +9,29 @@ import (
 // sight is what [Cache.Prefetch] saw in Redis, along with a request: memory may
 // have no room for it, or give its room to others before it is asked for.
 type sight struct {
-	reading
-	drops uint64 // as of before Redis was asked
-	prev  *sight // of an earlier visit; nil: there was none
+	context.Context // that carries it
+	*reading
+	prev *sight // of an earlier visit; nil: there was none
 }
 
 type sightKey struct{}
 
+// Value implements [context.Context].
+func (s *sight) Value(key any) any {
+	if key == (sightKey{}) {
+		return s
+	}
+	return s.Context.Value(key)
+}
+
 // with returns a context that carries what was found along.
-func (r reading) with(ctx context.Context, drops uint64) context.Context {
-	if !slices.ContainsFunc(r.got, func(f find) bool { return f.item != nil }) {
+func (r *reading) with(ctx context.Context) context.Context {
+	has := func(f find) bool { return f.item != nil }
+	if !slices.ContainsFunc(r.got, has) && !slices.ContainsFunc(r.led, has) {
 		return ctx
 	}
 	prev, _ := ctx.Value(sightKey{}).(*sight)
-	return context.WithValue(ctx, sightKey{}, &sight{reading: r, drops: drops, prev: prev})
+	return &sight{Context: ctx, reading: r, prev: prev}
 }
 
 // recall returns what memory has, or what ctx carries, if that is more recent:
@@ -36,7 +45,7 @@ func (k *kind) recall(ctx context.Context, key Key) *item {
 	s, _ := ctx.Value(sightKey{}).(*sight)
 	for ; s != nil; s = s.prev {
 		seen := s.of(key).item
-		if seen != nil && (it == nil || seen.storedAt.After(it.storedAt)) && c.stands(k, key, seen, s.drops) {
+		if seen != nil && (it == nil || seen.newer(it)) && c.stands(k, key, seen, s.drops) {
 			it = seen
 		}
 	}

@@ -49,6 +49,7 @@ type KindStats struct {
 // RedisStats count the traffic with Redis.
 type RedisStats struct {
 	Reads       uint64 // pipelines of reads that were sent
+	Shared      uint64 // looks that went along in the pipeline of another, and would have been one each
 	ReadErrors  uint64 // those that failed, timed out, or were in part refused
 	Bypassed    uint64 // pipelines that were not sent, because the breaker was not closed
 	Corrupt     uint64 // values that were damaged, of another version, of another record, or not encrypted though they have to be
@@ -91,7 +92,7 @@ type redisCounters struct {
 	reads, readErrors, bypassed, corrupt   atomic.Uint64
 	writes, writeErrors, dropped, tooLarge atomic.Uint64
 	unknownKeys, told, heard, gaps         atomic.Uint64
-	turnsWon, turnsRefused                 atomic.Uint64
+	turnsWon, turnsRefused, shared         atomic.Uint64
 }
 
 // Stats returns the counters.
@@ -128,7 +129,7 @@ func (k *kind) stats() KindStats {
 func (r *remote) stats() RedisStats {
 	c := &r.counts
 	return RedisStats{
-		Reads: c.reads.Load(), ReadErrors: c.readErrors.Load(), Bypassed: c.bypassed.Load(), Corrupt: c.corrupt.Load(),
+		Reads: c.reads.Load(), Shared: c.shared.Load(), ReadErrors: c.readErrors.Load(), Bypassed: c.bypassed.Load(), Corrupt: c.corrupt.Load(),
 		Writes: c.writes.Load(), WriteErrors: c.writeErrors.Load(), Dropped: c.dropped.Load(), TooLarge: c.tooLarge.Load(),
 		UnknownKeys: c.unknownKeys.Load(), Told: c.told.Load(), Heard: c.heard.Load(), Gaps: c.gaps.Load(),
 		TurnsWon: c.turnsWon.Load(), TurnsRefused: c.turnsRefused.Load(),

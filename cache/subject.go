@@ -16,9 +16,12 @@ type subjectID string
 const subjectLen = 32
 
 func idOf(tenant, subject string) subjectID {
-	h := sha256.New()
-	h.Write([]byte(strconv.Itoa(len(tenant)) + ":" + tenant + subject))
-	return subjectID(hex.EncodeToString(h.Sum(nil)[:subjectLen/2]))
+	var scratch [160]byte
+	b := append(strconv.AppendInt(scratch[:0], int64(len(tenant)), 10), ':')
+	sum := sha256.Sum256(append(append(b, tenant...), subject...))
+	var id [subjectLen]byte
+	hex.Encode(id[:], sum[:subjectLen/2])
+	return subjectID(id[:])
 }
 
 func idsOf(tenant string, subjects []string) []subjectID {
@@ -42,8 +45,20 @@ func (k *kind) aboutIDs(key Key, it *item) []subjectID {
 	if k.about == nil || it.absent {
 		return nil
 	}
-	it.reading.Do(func() { it.about = idsOf(key.Tenant, k.about(key.Tenant, key.ID, it.value)) })
-	return it.about
+	if known := it.about.Load(); known != nil {
+		return *known
+	}
+	ids := k.readAbout(key, it)
+	it.about.Store(&ids)
+	return ids
+}
+
+// readAbout is aboutIDs for who will not ask again: nothing is remembered.
+func (k *kind) readAbout(key Key, it *item) []subjectID {
+	if k.about == nil || it.absent {
+		return nil
+	}
+	return idsOf(key.Tenant, k.about(key.Tenant, key.ID, it.value))
 }
 
 // subjectIDs are all subjects of a record.

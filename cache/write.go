@@ -43,27 +43,26 @@ func (r *remote) send(batch []write) {
 		r.counts.dropped.Add(uint64(len(batch)))
 		return
 	}
-	err := r.writes.Do(context.Background(), func(ctx context.Context) error { return r.transmit(ctx, batch) })
+	do := r.writes.Do
+	if r.prompt {
+		do = r.writes.DoInPlace
+	}
+	err := do(context.Background(), func(ctx context.Context) error { return r.transmit(ctx, batch) })
 	if _, refused := errors.AsType[*breaker.OpenError](err); refused {
 		r.counts.dropped.Add(uint64(len(batch)))
 	}
 }
 
 func (r *remote) transmit(ctx context.Context, batch []write) error {
-	pipe := r.client.Pipeline()
-	cmds := make([]redis.Cmder, 0, len(batch)) // of each write the one that counts
-	for _, w := range batch {
-		if cmd := r.append(ctx, pipe, w); cmd != nil {
-			cmds = append(cmds, cmd)
-		}
-	}
-	if _, err := submit(ctx, pipe); err != nil {
+	p := r.pack(ctx, batch)
+	defer r.unpacked(p) // go-redis has sent it, or given up
+	if _, err := submit(ctx, p.pipe); err != nil {
 		r.counts.writeErrors.Add(uint64(len(batch)))
 		return err
 	}
 	var failed error
 	confirmed := 0
-	for _, cmd := range cmds {
+	for _, cmd := range p.counted {
 		if err := cmd.Err(); err == nil {
 			confirmed++
 		} else if failed == nil {
@@ -71,53 +70,99 @@ func (r *remote) transmit(ctx context.Context, batch []write) error {
 		}
 	}
 	r.counts.writes.Add(uint64(confirmed))
-	r.counts.writeErrors.Add(uint64(len(cmds) - confirmed))
+	r.counts.writeErrors.Add(uint64(len(p.counted) - confirmed))
 	if confirmed > 0 {
 		return nil
 	}
 	return failed
 }
 
-// append adds w to the pipeline, if it can still be of use, and returns the
-// command by which Redis confirms it. A turn is given back after the record,
-// so that who gets it next finds that; one that is about to run out may be
+// pack makes the pipeline of a batch, as far as that can still be of use. What a record
+// is about is noted before it is there, or an erasure could miss it. A turn is given back after
+// the record, so that who gets it next finds that; one that is about to run out may be
 // another replica's by the time Redis reads this.
-func (r *remote) append(ctx context.Context, pipe redis.Pipeliner, w write) (cmd redis.Cmder) {
-	if !w.bare {
-		cmd = r.appendRecord(ctx, pipe, w)
+func (r *remote) pack(ctx context.Context, batch []write) *parcel {
+	p, _ := r.parcels.Get().(*parcel)
+	if p == nil {
+		p = &parcel{pipe: r.client.Pipeline()}
 	}
-	if time.Until(w.turn) > writePatience*r.deadline {
-		pipe.Del(ctx, w.key.turnKey())
+	p.begin(ctx, r, batch)
+	for i := range batch {
+		if w := &batch[i]; !w.bare {
+			r.seal(p, w)
+		}
 	}
-	return cmd
+	for i := range p.sealed {
+		if s := &p.sealed[i]; len(p.notes) == 0 && s.noted() {
+			r.note(p, p.sealed[i:])
+		}
+		r.putRecord(p, &p.sealed[i])
+	}
+	r.giveBack(p, batch)
+	_ = p.pipe.BatchProcess(ctx, p.cmds...) // they are only queued
+	return p
 }
 
-func (r *remote) appendRecord(ctx context.Context, pipe redis.Pipeliner, w write) (cmd redis.Cmder) {
-	name := w.key.redisKey()
-	value, err := r.value(w)
-	ttl := jitter(w.keep) - time.Since(w.entry.storedAt)
-	switch {
-	case w.remove:
-		cmd = pipe.Del(ctx, name)
-	case err != nil:
-		r.counts.tooLarge.Add(1)
-		cmd = pipe.Del(ctx, name)
-	case ttl >= time.Millisecond:
-		r.note(ctx, pipe, w, ttl)
-		cmd = pipe.Set(ctx, name, value, ttl)
+// seal decides what becomes of a record: it is written, with the envelope that it gets, or removed,
+// or left alone.
+func (r *remote) seal(p *parcel, w *write) {
+	s := sealed{write: w, name: p.name(w.key, keyPrefix)}
+	if !w.remove {
+		var err error
+		if r.ring != nil {
+			s.value, err = r.ring.seal(w.key, w.entry)
+		} else {
+			s.value, err = p.envelope(w.key, w.entry)
+		}
+		if s.ttl = jitter(w.keep) - p.now.Sub(w.entry.storedAt); err != nil {
+			r.counts.tooLarge.Add(1)
+			s.value = nil
+		} else if s.ttl < time.Millisecond {
+			if !w.tell {
+				return
+			}
+			s.value = nil // it took the place of a removal
+		}
 	}
-	if w.tell {
-		pipe.Publish(ctx, noticeChannel, notice{Drop: &w.key}.encode())
+	p.sealed = append(p.sealed, s)
+}
+
+// putRecord adds what becomes of a record to the pipeline.
+func (r *remote) putRecord(p *parcel, s *sealed) {
+	if s.value == nil {
+		p.counted = append(p.counted, p.integer("del", s.name))
+	} else {
+		p.counted = append(p.counted, p.status("set", s.name, &s.value, "px", p.number(s.ttl.Milliseconds())))
+	}
+	if w := s.write; w.tell {
+		if r.leavesTrails() {
+			p.integer("del", p.name(trailKey(w.key), keyPrefix))
+		}
+		p.integer("publish", noticeChannel, notice{Drop: &w.key}.encode())
 		r.counts.told.Add(1)
 	}
-	return cmd
 }
 
-func (r *remote) value(w write) ([]byte, error) {
-	if w.remove {
-		return nil, nil
+// giveBack gives the turns back, by one command where a Redis has all keys.
+func (r *remote) giveBack(p *parcel, batch []write) {
+	_, single := r.client.(*redis.Client)
+	from := len(p.args)
+	for i := range batch {
+		w := &batch[i]
+		if w.turn.Sub(p.now) <= writePatience*r.deadline {
+			continue
+		}
+		if len(p.args) == from {
+			p.args = append(p.args, "del")
+		}
+		if p.args = append(p.args, p.name(w.key, keyPrefix+turnField)); !single {
+			p.integerOf(from)
+			from = len(p.args)
+		}
 	}
-	return r.ring.seal(w.key, w.entry)
+	if len(p.args) > from {
+		p.integerOf(from)
+	}
 }
 
 // jitter varies d by up to a tenth, so that what was written together does not
