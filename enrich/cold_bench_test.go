@@ -277,10 +277,20 @@ func byEnricher(b *testing.B, url string, cfg cache.Config) way {
 	}}
 }
 
-func newCold(b *testing.B, url string, cfg cache.Config) (*enrich.Enricher, *enrich.Tenant) {
+func newCold(b testing.TB, url string, cfg cache.Config) (*enrich.Enricher, *enrich.Tenant) {
+	b.Helper()
+	c, err := cache.New(cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(c.Close)
+	return newColdOn(b, url, c, time.Second)
+}
+
+func newColdOn(b testing.TB, url string, c *cache.Cache, patience time.Duration) (*enrich.Enricher, *enrich.Tenant) {
 	b.Helper()
 	host := func(name string, ops []upstream.Op) *client.Client {
-		h, err := client.NewHost(client.HostConfig{Name: name, URL: url, Deadline: time.Second, Operations: ops})
+		h, err := client.NewHost(client.HostConfig{Name: name, URL: url, Deadline: patience, Operations: ops})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -295,15 +305,10 @@ func newCold(b *testing.B, url string, cfg cache.Config) (*enrich.Enricher, *enr
 	if err != nil {
 		b.Fatal(err)
 	}
-	c, err := cache.New(cfg)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(c.Close)
 	t := &enrich.Tenant{ID: coldTenant, Store: store, StoreName: native.Kind, CRM: crm, CRMName: rest.Kind}
 	long := cache.Policy{Fresh: time.Hour, Stale: 24 * time.Hour, Missing: time.Minute}
 	e, err := enrich.New(enrich.Config{
-		Cache: c, Request: 3 * time.Second, Store: time.Second, CRM: time.Second, Tenants: []*enrich.Tenant{t},
+		Cache: c, Request: 3 * patience, Store: patience, CRM: patience, Tenants: []*enrich.Tenant{t},
 		Conversation: long, Contact: long, Account: long, Link: long,
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -18,10 +19,17 @@ type builder struct {
 	tag  hash.Hash
 	from int    // start of what is not in the tag yet
 	said []byte // what reports are in the tag, to be written over
+	room [sha256.Size]byte
 }
 
-// newBuilder begins at the start of b, and writes over what was there.
-func newBuilder(b []byte) *builder { return &builder{b: b[:0], tag: sha256.New()} }
+// begin begins another document at the start of b, and writes over what was there.
+func (w *builder) begin(b []byte) {
+	w.b, w.from = b[:0], 0
+	if w.tag == nil {
+		w.tag = sha256.New()
+	}
+	w.tag.Reset()
+}
 
 // settle puts what was written since the last call into the tag.
 func (w *builder) settle() {
@@ -60,7 +68,16 @@ func appendReports(b []byte, complete bool, rule string, link Report, parts []Na
 
 func (w *builder) sum() string {
 	w.settle()
-	return hex.EncodeToString(w.tag.Sum(nil)[:16])
+	var text [32]byte
+	hex.Encode(text[:], w.tag.Sum(w.room[:0])[:len(text)/2])
+	return string(text[:])
+}
+
+// derives reports whether messages have to be looked at for what the store leaves open.
+func (t *Tenant) derives() bool {
+	_, proves := t.proves()
+	_, items := t.Store.(upstream.AttentionReader)
+	return !proves || !items
 }
 
 // derive works out what the store leaves open. Only a store that does not
@@ -70,8 +87,7 @@ func (j *join) derive() (status upstream.Status, attention []upstream.AttentionI
 	var seen *upstream.Thread
 	count = c.MessageCount
 	_, proves := j.t.proves()
-	_, items := j.t.Store.(upstream.AttentionReader)
-	if j.thread != nil && (!proves || !items) {
+	if j.thread != nil && j.t.derives() {
 		seen = j.thread.seen()
 		if !proves {
 			count = max(count, len(seen.Messages))
@@ -81,47 +97,46 @@ func (j *join) derive() (status upstream.Status, attention []upstream.AttentionI
 	return d.Status, d.AttentionItems, count
 }
 
-// body is a document up to its reports. But for the head, its pieces are those
-// that the cache keeps.
+// body is a document up to its reports. Its pieces are those that the cache keeps.
 type body struct {
-	head                              []byte // the conversation's own fields
-	contact, account, messages, items []byte // nil: null
+	head
+	messages, items []byte // nil: null
 }
 
 func (p *body) append(b []byte) []byte {
-	b = append(append(b, '{'), p.head...)
-	b = appendRecords(b, p.contact, p.account)
+	b = p.head.append(append(b, '{'))
 	b = appendRaw(append(b, `,"messages":`...), p.messages)
 	b = appendRaw(append(b, `,"attentionItems":`...), p.items)
 	return append(b, ',')
 }
 
 // document writes the answer. The parts are spliced as they are kept.
-func (j *join) document() (*Document, *body) {
+func (j *join) document() (*Document, body) {
 	status, derived, count := j.derive()
 	if _, ok := j.t.Store.(upstream.AttentionReader); !ok && j.r.wants(PartAttentionItems) {
 		j.itemsReport, j.items = j.convReport, appendJSON(nil, derived)
 	}
-	top := head{c: j.conversation, side: &j.side, status: status, count: count, costs: j.r.Costs, hide: j.t.hides(hideVariables)}
-	b := &body{head: top.fields(make([]byte, 0, 1024)), contact: j.side.contactJSON, account: j.side.accountJSON, items: j.items}
+	b := body{head: newHead(j.t, j.conversation, &j.side), items: j.items}
+	b.status, b.count, b.costs = status, int32(min(count, math.MaxInt32)), j.r.Costs
 	if j.thread != nil {
 		b.messages = j.thread.json
 	}
-	d := &j.e.spares.Get().(*spare).doc
-	w := newBuilder(slices.Grow(d.Body[:0], 1024+len(b.head)+len(b.messages)+len(b.contact)+len(b.account)+len(b.items)))
+	spare := j.e.spares.Get().(*spare)
+	d, w := &spare.doc, &spare.builder
+	w.begin(slices.Grow(d.Body[:0], 2048+len(b.messages)+len(b.contact)+len(b.account)+len(b.items)))
 	w.b = b.append(w.b)
-	parts := append(d.Parts[:0], []NamedReport{
-		{string(PartConversation), j.convReport}, {string(PartMessages), j.threadReport},
-		{string(PartContact), j.side.contact}, {string(PartAccount), j.side.account},
-		{string(PartAttentionItems), j.itemsReport},
-	}...)
+	parts := append(d.Parts[:0],
+		NamedReport{string(PartConversation), j.convReport}, NamedReport{string(PartMessages), j.threadReport},
+		NamedReport{string(PartContact), j.side.contact}, NamedReport{string(PartAccount), j.side.account},
+		NamedReport{string(PartAttentionItems), j.itemsReport})
 	w.reports(complete(j.side.link, parts), j.side.rule, j.side.link, parts)
 	w.b = append(w.b, '}')
-	for _, p := range parts {
-		j.e.cfg.Observe(Part(p.Name), p.State, p.Reason)
+	for i := range parts {
+		j.e.cfg.Observe(Part(parts[i].Name), parts[i].State, parts[i].Reason)
 	}
 	parts = append(parts, NamedReport{"link", j.side.link})
-	d.Body, d.Tag, d.Parts, d.Took, d.Shown = w.b, w.sum(), parts, time.Since(j.start), shown(j.conversation.ID, &j.side)
+	d.Tag = w.sum()
+	d.Body, d.Parts, d.Took, d.Shown = w.b, parts, time.Since(j.start), b.shown()
 	return d, b
 }
 
@@ -141,37 +156,53 @@ func complete(link Report, parts []NamedReport) bool {
 // head is what a document and a list row have in common: the conversation's
 // own fields, and the records of the CRM.
 type head struct {
-	c      *upstream.Conversation
-	side   *side
-	status upstream.Status
-	count  int
-	costs  bool // totalCost may be shown
-	hide   bool // variables may not
+	c                *upstream.Conversation
+	ids              *[3]string // of the conversation, the contact and the account
+	contact, account []byte     // nil: null
+	status           upstream.Status
+	count            int32
+	costs            bool // totalCost may be shown
+	hide             bool // variables may not
 }
 
-func (h head) append(b []byte) []byte {
-	return appendRecords(h.fields(b), h.side.contactJSON, h.side.accountJSON)
+func newHead(t *Tenant, c *upstream.Conversation, s *side) head {
+	return head{
+		c: c, ids: &[3]string{c.ID, s.contactID, s.accountID}, contact: s.contactJSON, account: s.accountJSON,
+		hide: t.hides(hideVariables),
+	}
 }
 
-func appendRecords(b, contact, account []byte) []byte {
-	b = appendRaw(append(b, `,"contact":`...), contact)
-	return appendRaw(append(b, `,"account":`...), account)
+// shown is what is shown of the conversation.
+func (h *head) shown() Shown {
+	s := Shown{Conversations: h.ids[0:1:1]}
+	if h.contact != nil {
+		s.Contacts = h.ids[1:2:2]
+	}
+	if h.account != nil {
+		s.Accounts = h.ids[2:3:3]
+	}
+	return s
+}
+
+func (h *head) append(b []byte) []byte {
+	b = appendRaw(append(h.fields(b), `,"contact":`...), h.contact)
+	return appendRaw(append(b, `,"account":`...), h.account)
 }
 
 // fields writes the conversation's own.
-func (h head) fields(b []byte) []byte {
+func (h *head) fields(b []byte) []byte {
 	c := h.c
 	b = appendString(append(b, `"id":`...), c.ID)
 	b = appendString(append(b, `,"tenantId":`...), c.TenantID)
 	b = appendString(append(b, `,"workspaceId":`...), c.WorkspaceID)
 	b = appendString(append(b, `,"channelId":`...), c.ChannelID)
-	b = appendID(append(b, `,"contactId":`...), h.side.contactID)
-	b = appendID(append(b, `,"accountId":`...), h.side.accountID)
+	b = appendID(append(b, `,"contactId":`...), h.ids[1])
+	b = appendID(append(b, `,"accountId":`...), h.ids[2])
 	b = appendString(append(b, `,"status":`...), string(h.status))
 	b = appendOptional(append(b, `,"summary":`...), c.Summary)
 	b = appendOptional(append(b, `,"subject":`...), c.Subject)
 	b = appendOptional(append(b, `,"outcome":`...), c.Outcome)
-	b = appendInt(append(b, `,"messageCount":`...), h.count)
+	b = appendInt(append(b, `,"messageCount":`...), int(h.count))
 	b = appendTime(append(b, `,"lastMessageAt":`...), c.LastMessageAt)
 	b = appendTime(append(b, `,"createdAt":`...), &c.CreatedAt)
 	b = appendTime(append(b, `,"updatedAt":`...), &c.UpdatedAt)

@@ -15,26 +15,29 @@ import (
 // that arrived since the request began is fresh, whoever asked for it.
 func report[V any](start time.Time, source string, res cache.Result[V]) Report {
 	r := Report{Source: source, AsOf: res.StoredAt}
+	now := time.Now()
+	age := res.Age(now)
+	before := age > now.Sub(start) // by the clock that does not step
 	switch res.State {
 	case cache.Loaded:
 		r.State = Fresh
 	case cache.Cached:
 		r.State = Cached
-		if !res.Shared && !res.StoredAt.Before(start) {
+		if !res.Shared && !before {
 			r.State = Fresh
 		}
 	case cache.Stale:
 		r.State, r.Reason, r.RetryAfter = Stale, reasonOf(waited(res.Err)), upstream.RetryAfter(res.Err)
 	case cache.Absent:
 		r.State = Missing
-		if res.StoredAt.Before(start) {
-			r.Age = time.Since(res.StoredAt)
+		if before {
+			r.Age = age
 		}
 	default:
 		r = failed(source, waited(res.Err))
 	}
 	if r.State == Cached || r.State == Stale {
-		r.Age = max(0, time.Since(res.StoredAt))
+		r.Age = age
 	}
 	return r
 }
@@ -73,19 +76,34 @@ func (e *Enricher) staleNow(connector any, op upstream.Op) cache.Options {
 	return cache.Options{}
 }
 
-// loadContacts reads contacts, from the cache or in one batch. The ids are in
-// ascending order; looked says that Redis was asked for them just now.
-func (e *Enricher) loadContacts(ctx context.Context, t *Tenant, ids []string, looked bool) byID[*contact] {
-	load := func(ctx context.Context, ids []string) (map[string]*contact, error) {
+// contacts asks for contacts, of the cache or in one batch, and waits unless it
+// is one. The ids are in ascending order; looked says that Redis was asked for them
+// just now.
+func (e *Enricher) contacts(ctx context.Context, t *Tenant, ids []string, looked bool) some[*contact] {
+	read := func(ctx context.Context, ids []string) (map[string]upstream.Contact, error) {
 		got, err := called(ctx, t.CRMName, upstream.OpContacts, len(ids), func(ctx context.Context) (map[string]upstream.Contact, error) { return t.CRM.Contacts(ctx, ids) })
 		for _, c := range got {
 			e.keepAccount(t, c)
 		}
-		return convert(got, newContact, err)
+		return got, err
 	}
-	opt := e.staleNow(t.CRM, upstream.OpContacts)
+	return ask(ctx, e.staleNow(t.CRM, upstream.OpContacts), looked, kindContact, origin{t.CRMName, upstream.OpContacts}, e.records.contacts, t.ID, ids, read, newContact)
+}
+
+// ask asks for records of one kind. See [Enricher.contacts].
+func ask[R, V any](ctx context.Context, opt cache.Options, looked bool, kind string, from origin, l *cache.Loader[V], tenant string, ids []string,
+	read func(ctx context.Context, ids []string) (map[string]R, error), encode func(R) (V, error)) some[V] {
 	opt.SkipRedis = looked
-	return loaded(ctx, kindContact, origin{t.CRMName, upstream.OpContacts}, e.records.contacts, t.ID, ids, opt, load)
+	if len(ids) == 1 {
+		return some[V]{one: begin(ctx, kind, from, l, tenant, ids[0], opt, func(ctx context.Context) (V, bool, error) {
+			got, err := read(ctx, ids)
+			return convertOne(got, ids[0], encode, err)
+		})}
+	}
+	return some[V]{several: loaded(ctx, kind, from, l, tenant, ids, opt, func(ctx context.Context, ids []string) (map[string]V, error) {
+		got, err := read(ctx, ids)
+		return convert(got, encode, err)
+	})}
 }
 
 // keepAccount keeps the account that a contact brought along, so that it is not
@@ -99,69 +117,66 @@ func (e *Enricher) keepAccount(t *Tenant, c upstream.Contact) {
 	}
 }
 
-// loadAccounts reads accounts, from the cache or in one batch; ids and looked as
-// above.
-func (e *Enricher) loadAccounts(ctx context.Context, t *Tenant, ids []string, looked bool) byID[*account] {
-	load := func(ctx context.Context, ids []string) (map[string]*account, error) {
-		got, err := called(ctx, t.CRMName, upstream.OpAccounts, len(ids), func(ctx context.Context) (map[string]upstream.Account, error) { return t.CRM.Accounts(ctx, ids) })
-		return convert(got, newAccount, err)
+// accounts asks for accounts, as contacts does for contacts.
+func (e *Enricher) accounts(ctx context.Context, t *Tenant, ids []string, looked bool) some[*account] {
+	read := func(ctx context.Context, ids []string) (map[string]upstream.Account, error) {
+		return called(ctx, t.CRMName, upstream.OpAccounts, len(ids), func(ctx context.Context) (map[string]upstream.Account, error) { return t.CRM.Accounts(ctx, ids) })
 	}
-	opt := e.staleNow(t.CRM, upstream.OpAccounts)
-	opt.SkipRedis = looked
-	return loaded(ctx, kindAccount, origin{t.CRMName, upstream.OpAccounts}, e.records.accounts, t.ID, ids, opt, load)
+	return ask(ctx, e.staleNow(t.CRM, upstream.OpAccounts), looked, kindAccount, origin{t.CRMName, upstream.OpAccounts}, e.records.accounts, t.ID, ids, read, newAccount)
 }
 
-// loadThread reads the messages of one conversation; looked says that Redis was
+// thread asks for the messages of one conversation; looked says that Redis was
 // asked for them just now.
-func (e *Enricher) loadThread(ctx context.Context, t *Tenant, id string, looked bool) cache.Result[*thread] {
-	load := func(ctx context.Context, _ []string) (map[string]*thread, error) {
+func (e *Enricher) thread(ctx context.Context, t *Tenant, id string, looked bool) pending[*thread] {
+	opt := e.staleNow(t.Store, upstream.OpThread)
+	opt.SkipRedis = looked
+	return begin(ctx, kindThread, origin{t.StoreName, upstream.OpThread}, e.records.threads, t.ID, t.threadKey(id), opt, func(ctx context.Context) (*thread, bool, error) {
 		got, err := called(ctx, t.StoreName, upstream.OpThread, 1, func(ctx context.Context) (upstream.Thread, error) { return t.Store.Thread(ctx, id) })
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		th, err := newThread(got, t.hides(hideCalls))
 		if err != nil {
-			return nil, upstream.BadResponse
+			return nil, false, upstream.BadResponse
 		}
-		return map[string]*thread{t.threadKey(id): th}, nil
-	}
-	opt := e.staleNow(t.Store, upstream.OpThread)
-	opt.SkipRedis = looked
-	return loaded(ctx, kindThread, origin{t.StoreName, upstream.OpThread}, e.records.threads, t.ID, []string{t.threadKey(id)}, opt, load)[0]
+		if !t.derives() {
+			th.briefs, th.unread = nil, true
+		}
+		return th, true, nil
+	})
 }
 
-// loadItems reads the attention items of one conversation; looked as above.
-func (e *Enricher) loadItems(ctx context.Context, t *Tenant, store upstream.AttentionReader, id string, looked bool) cache.Result[*items] {
-	load := func(ctx context.Context, _ []string) (map[string]*items, error) {
-		got, err := called(ctx, t.StoreName, upstream.OpAttention, 1, func(ctx context.Context) ([]upstream.AttentionItem, error) { return store.AttentionItems(ctx, id) })
-		if err != nil {
-			return nil, err
-		}
-		b, err := encodeJSON(got)
-		if err != nil {
-			return nil, upstream.BadResponse
-		}
-		return map[string]*items{id: {b}}, nil
-	}
+// attention asks for the attention items of one conversation; looked as above.
+func (e *Enricher) attention(ctx context.Context, t *Tenant, store upstream.AttentionReader, id string, looked bool) pending[*items] {
 	opt := e.staleNow(t.Store, upstream.OpAttention)
 	opt.SkipRedis = looked
-	return loaded(ctx, kindAttention, origin{t.StoreName, upstream.OpAttention}, e.records.attention, t.ID, []string{id}, opt, load)[0]
+	return begin(ctx, kindAttention, origin{t.StoreName, upstream.OpAttention}, e.records.attention, t.ID, id, opt, func(ctx context.Context) (*items, bool, error) {
+		got, err := called(ctx, t.StoreName, upstream.OpAttention, 1, func(ctx context.Context) ([]upstream.AttentionItem, error) { return store.AttentionItems(ctx, id) })
+		if err != nil {
+			return nil, false, err
+		}
+		b, err := encodeItems(got)
+		if err != nil {
+			return nil, false, upstream.BadResponse
+		}
+		return &items{b}, true, nil
+	})
 }
 
 // loadPage lists one page, and keeps each row: it proves ownership.
 func (e *Enricher) loadPage(ctx context.Context, t *Tenant, q upstream.ListQuery) cache.Result[*upstream.Page] {
 	key := pageKey(q)
-	load := func(ctx context.Context, _ []string) (map[string]*upstream.Page, error) {
+	load := func(ctx context.Context) (*upstream.Page, bool, error) {
 		page, err := e.list(ctx, t, q)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if len(page.Next) > maxCursor || len(page.Prev) > maxCursor {
-			return nil, upstream.BadResponse // a list that nobody could go on with
+			return nil, false, upstream.BadResponse // a list that nobody could go on with
 		}
-		return map[string]*upstream.Page{key: &page}, nil
+		return &page, true, nil
 	}
-	return loaded(ctx, kindList, origin{t.StoreName, upstream.OpList}, e.records.lists, t.ID, []string{key}, e.staleNow(t.Store, upstream.OpList), load)[0]
+	return get(ctx, kindList, origin{t.StoreName, upstream.OpList}, e.records.lists, t.ID, key, e.staleNow(t.Store, upstream.OpList), load)
 }
 
 // list asks the store for one page and keeps its rows.
@@ -171,8 +186,8 @@ func (e *Enricher) list(ctx context.Context, t *Tenant, q upstream.ListQuery) (u
 		return page, err
 	}
 	rows, _ := e.records.of(t)
-	for i := range page.Rows {
-		rows.Note(t.ID, page.Rows[i].ID, &page.Rows[i])
+	for _, row := range page.Rows { // a copy: what points into the page keeps all of it alive
+		rows.Note(t.ID, row.ID, &row)
 	}
 	e.proofs.notePlace(t, q, page.Rows)
 	return page, nil
@@ -191,6 +206,19 @@ func convert[R, V any](records map[string]R, encode func(R) (V, error), err erro
 		out[id] = v
 	}
 	return out, err
+}
+
+// convertOne is convert for the record of one id.
+func convertOne[R, V any](records map[string]R, id string, encode func(R) (V, error), err error) (v V, ok bool, _ error) {
+	rec, ok := records[id]
+	if !ok {
+		return v, false, err
+	}
+	v, encErr := encode(rec)
+	if encErr != nil {
+		return v, false, errors.Join(upstream.BadResponse, err)
+	}
+	return v, true, err
 }
 
 // byID are the results of ids in ascending order.

@@ -46,7 +46,7 @@ func (j *join) remembered(ctx context.Context, known *upstream.Conversation) (an
 	if j.e.staleNow(j.t.Store, upstream.OpConversation).StaleNow {
 		return anchor{}, false
 	}
-	res := j.e.records.links.Peek(ctx, j.t.ID, []string{rememberedKey(j.r.ID)}, true)[0]
+	res := j.e.records.links.Peek(ctx, j.t.ID, []string{j.linkID}, true)[0]
 	if res.State != cache.Cached && res.State != cache.Stale {
 		return j.trodden()
 	}

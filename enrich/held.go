@@ -78,7 +78,8 @@ func (h *holder) items() bool {
 // side is what [Enricher.resolve] would come to by copies alone.
 func (h *holder) side(a anchor) (s side, ok bool) {
 	j := h.j
-	r := &resolver{e: j.e, t: j.t, want: j.want(), start: j.start, sides: make([]side, 1)}
+	r := &resolver{e: j.e, t: j.t, want: j.want(), start: j.start}
+	r.sides = r.one[:]
 	if !r.want.contact && !r.want.account {
 		r.skip(0, a)
 		return r.sides[0], true

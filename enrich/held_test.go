@@ -51,7 +51,7 @@ func TestDocumentOfCopies(t *testing.T) {
 					trail  []cache.Key
 					visits []uint64
 				}{
-					{"never seen", nil, []uint64{2, 3}},
+					{"never seen", nil, []uint64{1}},
 					{"seen", trail, []uint64{1}},
 					{"seen, and leads elsewhere now", []cache.Key{of(kindContact, "con-2")}, []uint64{2, 3}},
 				} {

@@ -6,24 +6,28 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/weft-gateway/weft/cache"
 	"github.com/weft-gateway/weft/upstream"
 )
 
-// join is one document in the making: a slot for each part. No slot is written
-// by more than one goroutine, and each is read only after the group's Wait.
+// join is one document in the making: a slot for each part. What can be asked at
+// once is begun first and then waited for, part by part.
 type join struct {
 	e     *Enricher
 	t     *Tenant
 	r     *Request
 	start time.Time
 
+	linkID string // under which the link is remembered that the store carries
+
 	looked []cache.Key // of the CRM side, for which Redis was asked at the beginning
 	trail  []cache.Key // where the conversation led when it was last made; nil: it is not known, or memory knows better
+	astray bool        // this process knows nothing of where it leads
 
 	copies []cache.Mark // all that the document is made of; nil: it is not made of copies alone
+
+	messages  pending[*thread] // good where messages are wanted
+	attention pending[*items]  // good where the store is asked for them
 
 	copied       *upstream.Conversation // as the cache has it
 	conversation *upstream.Conversation
@@ -40,9 +44,10 @@ type join struct {
 // request.go, or the store's [*upstream.Error].
 func (e *Enricher) Conversation(ctx context.Context, t *Tenant, r Request) (*Document, error) {
 	start := time.Now()
-	ctx, cancel := e.bounded(ctx, start)
-	defer cancel()
-	j := &join{e: e, t: t, r: &r, start: start}
+	ctx, term := e.bounded(ctx, start)
+	defer term.Release()
+	j := &join{e: e, t: t, r: &r, start: start, linkID: rememberedKey(r.ID)}
+	r.ID = j.linkID[len(aboutConversation):] // what is kept goes by it: as it came, it is a piece of the request's line
 	if err := j.run(ctx); err != nil {
 		return nil, waited(err)
 	}
@@ -53,18 +58,17 @@ func (e *Enricher) Conversation(ctx context.Context, t *Tenant, r Request) (*Doc
 		}
 	}
 	d, b := j.document()
-	j.tread()
 	j.keep(d, b)
 	return d, nil
 }
 
 // bounded keeps the margin out of the request's time.
-func (e *Enricher) bounded(ctx context.Context, start time.Time) (context.Context, context.CancelFunc) {
+func (e *Enricher) bounded(ctx context.Context, start time.Time) (context.Context, *Term) {
 	deadline := start.Add(e.cfg.Request)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}
-	return context.WithDeadline(ctx, deadline.Add(-margin))
+	return Within(ctx, deadline.Add(-margin))
 }
 
 // run fills the slots. With a copy of the conversation at hand, everything is
@@ -77,11 +81,12 @@ func (j *join) run(ctx context.Context) error {
 	ctx, release := j.prefetch(ctx)
 	if watcherOf(ctx) == nil && j.held(ctx) { // whoever watches is to see each look-up
 		release()
+		j.tread()
 		return nil
 	}
 	defer j.e.cfg.Cache.Gather()()
 	defer release()
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := brokenOff(ctx)
 	defer cancel() // waits end with the request; the loads behind them go on
 	known := rows.Peek(ctx, j.t.ID, []string{j.r.ID}, true)[0]
 	knew(known.State == cache.Cached || known.State == cache.Stale)
@@ -89,11 +94,10 @@ func (j *join) run(ctx context.Context) error {
 		return upstream.NotFound
 	}
 	_, reader := j.t.proves()
-	var g errgroup.Group
 	var ahead *guess
 	early := (known.Value != nil || reader) && j.mayShow(known.Value)
 	if early {
-		j.ask(ctx, &g, true)
+		j.ask(ctx, true)
 		ahead = j.guess(ctx, known.Value)
 	}
 	res := j.e.loadConversation(ctx, j.t, j.r.ID, known.Value)
@@ -103,8 +107,9 @@ func (j *join) run(ctx context.Context) error {
 		err = j.adopt(res)
 	}
 	if err != nil {
-		cancel()
-		_ = g.Wait() // nothing is said of parts without a conversation
+		cancel() // nothing is said of parts without a conversation
+		j.messages.leave()
+		j.attention.leave()
 		ahead.drop()
 		if _, raw := errors.AsType[*upstream.Error](err); !raw && !reader && known.Value == nil {
 			return boundHit(err)
@@ -112,11 +117,24 @@ func (j *join) run(ctx context.Context) error {
 		return err
 	}
 	if !early {
-		j.ask(ctx, &g, false) // the proof took its time: Redis may know more by now
+		j.ask(ctx, false) // the proof took its time: Redis may know more by now
 	}
 	j.settle(ctx, ahead)
-	_ = g.Wait() // parts record their outcomes and return nil
-	return j.gone(ctx)
+	j.take(ctx)
+	if err := j.gone(ctx); err != nil {
+		return err
+	}
+	j.tread() // it goes to Redis with what was loaded
+	return nil
+}
+
+// brokenOff returns a context that the request can break its waits off with. Only
+// where somebody watches do others than the caller wait.
+func brokenOff(ctx context.Context) (context.Context, context.CancelFunc) {
+	if watcherOf(ctx) == nil {
+		return ctx, func() {}
+	}
+	return context.WithCancel(ctx)
 }
 
 // prefetch brings what Redis has of the conversation into memory in one visit,
@@ -124,16 +142,28 @@ func (j *join) run(ctx context.Context) error {
 // the right to load what is not there. What of that is not used is given back by
 // release.
 func (j *join) prefetch(ctx context.Context) (along context.Context, release func()) {
-	own := j.own()
 	more, peeked := j.recalled()
-	if _, ok := j.t.proves(); ok && j.trail == nil {
-		peeked = append(peeked, cache.Key{Tenant: j.t.ID, Kind: kindLink, ID: rememberedKey(j.r.ID)})
+	if !j.e.cfg.Cache.Shared() {
+		return ctx, func() {}
 	}
-	j.looked = slices.Concat(more, peeked)
+	own := j.own()
+	if _, ok := j.t.proves(); ok && j.trail == nil {
+		peeked = append(peeked, cache.Key{Tenant: j.t.ID, Kind: kindLink, ID: j.linkID})
+	}
+	if j.looked = more[:len(more):len(more)]; len(peeked) > 0 {
+		j.looked = append(j.looked, peeked...)
+	}
 	if j.trail != nil { // Redis has it all, as a rule: the right to load it is asked for when it has not
 		return j.e.cfg.Cache.Prefetch(ctx, nil, append(own, j.looked...)...)
 	}
-	return j.e.cfg.Cache.Prefetch(ctx, append(own, more...), peeked...)
+	if !j.astray {
+		return j.e.cfg.Cache.Prefetch(ctx, append(own, more...), peeked...)
+	}
+	along, release, trail := j.e.cfg.Cache.Follow(ctx, j.origin(), own, peeked...)
+	if trail != nil {
+		j.looked = append(j.looked, j.onTrail(slices.Clone(trail), j.want())...)
+	}
+	return along, release
 }
 
 // own are the records that need only the conversation's id.
@@ -155,28 +185,32 @@ func (j *join) readsItems() bool {
 	return ok && j.r.wants(PartAttentionItems)
 }
 
-// ask starts the parts that need only the conversation's id; looked says that
+// ask begins the parts that need only the conversation's id; looked says that
 // Redis was asked for them just now.
-func (j *join) ask(ctx context.Context, g *errgroup.Group, looked bool) {
+func (j *join) ask(ctx context.Context, looked bool) {
+	if j.r.wants(PartMessages) {
+		j.messages = j.e.thread(ctx, j.t, j.r.ID, looked)
+	}
+	if j.readsItems() {
+		j.attention = j.e.attention(ctx, j.t, j.t.Store.(upstream.AttentionReader), j.r.ID, looked)
+	}
+}
+
+// take fills the slots of the parts that ask has begun.
+func (j *join) take(ctx context.Context) {
 	j.threadReport, j.itemsReport = skipped(), skipped()
 	if j.r.wants(PartMessages) {
-		g.Go(func() error {
-			res := j.e.loadThread(ctx, j.t, j.r.ID, looked)
-			j.thread, j.threadReport = res.Value, report(j.start, j.t.StoreName, res)
-			j.threadReport.Took = time.Since(j.start)
-			return nil
-		})
+		res, at := j.messages.wait(ctx)
+		j.thread, j.threadReport = res.Value, report(j.start, j.t.StoreName, res)
+		j.threadReport.Took = max(0, at.Sub(j.start))
 	}
-	if store, ok := j.t.Store.(upstream.AttentionReader); ok && j.r.wants(PartAttentionItems) {
-		g.Go(func() error {
-			res := j.e.loadItems(ctx, j.t, store, j.r.ID, looked)
-			j.itemsReport, j.listed = report(j.start, j.t.StoreName, res), res.Value
-			if res.Value != nil {
-				j.items = res.Value.json
-			}
-			j.itemsReport.Took = time.Since(j.start)
-			return nil
-		})
+	if j.readsItems() {
+		res, at := j.attention.wait(ctx)
+		j.itemsReport, j.listed = report(j.start, j.t.StoreName, res), res.Value
+		if res.Value != nil {
+			j.items = res.Value.json
+		}
+		j.itemsReport.Took = max(0, at.Sub(j.start))
 	}
 }
 
@@ -200,7 +234,7 @@ func (j *join) adopt(res cache.Result[*upstream.Conversation]) error {
 	if own.Linked {
 		l := link{ContactID: deref(own.ContactID), AccountID: deref(own.AccountID)}
 		if j.convReport.State == Fresh {
-			j.e.records.links.Put(j.t.ID, rememberedKey(own.ID), &l)
+			j.e.records.links.Put(j.t.ID, j.linkID, &l)
 		}
 	}
 	return nil

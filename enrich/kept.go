@@ -13,21 +13,85 @@ import (
 // changes with the time. Memory has it for as long as it has those very copies.
 // Of the parts' JSON it has no copies of its own.
 type kept struct {
-	e         *Enricher // whose it is: another has other policies,
-	t         *Tenant   // and other tenants
-	workspace string
+	e *Enricher // whose it is: another has other policies,
+	t *Tenant   // and other tenants
 
-	body     body
-	complete bool
-	rule     string
-	tag      string
-	parts    []NamedReport // their ages are out of date; the last is the link's
-	shown    Shown
+	body
+	rule    string
+	tag     string
+	reports [len(keptParts)]keptReport
 }
 
-// keptWeight is what a kept document weighs beside its head, in bytes: six
-// reports, and the lists of what is shown.
-const keptWeight = 1024
+// keptWeight is what a kept document weighs, in bytes: itself (288), its ids (48) and
+// its tag (32).
+const keptWeight = 368
+
+// keptParts are the names of a document's reports, in their order.
+var keptParts = [...]string{string(PartConversation), string(PartMessages), string(PartContact), string(PartAccount), string(PartAttentionItems), "link"}
+
+// keptReport is a report without reason: of a copy within its time, or of what is
+// known not to be there without one.
+type keptReport struct {
+	asOf   int64 // in Unix nanoseconds; 0: none
+	state  keptState
+	source keptSource
+}
+
+type keptState byte
+
+const (
+	keptCached keptState = iota
+	keptSkipped
+	keptUnlinked
+)
+
+var keptStates = [...]State{keptCached: Cached, keptSkipped: Skipped, keptUnlinked: Unlinked}
+
+type keptSource byte
+
+const (
+	keptNowhere keptSource = iota
+	keptStore
+	keptCRM
+)
+
+// pack makes the report small; false: it is not one that can be kept.
+func (t *Tenant) pack(r Report) (p keptReport, ok bool) {
+	state := slices.Index(keptStates[:], r.State)
+	source := slices.Index([]string{keptNowhere: "", keptStore: t.StoreName, keptCRM: t.CRMName}, r.Source)
+	if state < 0 || source < 0 || r.Reason != "" || r.RetryAfter != 0 {
+		return p, false
+	}
+	p = keptReport{state: keptState(state), source: keptSource(source)}
+	if r.Age-time.Since(r.AsOf) > time.Second { // the clock was set back: AsOf does not tell the age
+		return p, false
+	}
+	if !r.AsOf.IsZero() {
+		p.asOf = r.AsOf.UnixNano()
+	}
+	return p, true
+}
+
+// unpack returns the report as of now.
+func (t *Tenant) unpack(p keptReport, now time.Time, took time.Duration) Report {
+	r := Report{State: keptStates[p.state]}
+	switch p.source {
+	case keptStore:
+		r.Source = t.StoreName
+	case keptCRM:
+		r.Source = t.CRMName
+	}
+	if p.asOf != 0 {
+		r.AsOf = time.Unix(0, p.asOf)
+	}
+	if p.state == keptCached && p.asOf != 0 {
+		r.Age = max(0, now.Sub(r.AsOf))
+	}
+	if p.state != keptSkipped {
+		r.Took = took
+	}
+	return r
+}
 
 // variant numbers what is asked for of a conversation.
 func (r *Request) variant() int {
@@ -57,7 +121,7 @@ func newVariants() (kinds [32]string) {
 func (e *Enricher) Kept(t *Tenant, r Request) *Document {
 	start := time.Now()
 	k, ok := e.cfg.Cache.Kept(cache.Key{Tenant: t.ID, Kind: e.variants[r.variant()], ID: r.ID}).(*kept)
-	if !ok || k.e != e || k.t != t || !allowed(r.Workspaces, k.workspace) {
+	if !ok || k.e != e || k.t != t || !allowed(r.Workspaces, k.c.WorkspaceID) {
 		return nil
 	}
 	return k.document(&e.spares.Get().(*spare).doc, start)
@@ -65,33 +129,35 @@ func (e *Enricher) Kept(t *Tenant, r Request) *Document {
 
 // document writes what is kept, with ages as of now.
 func (k *kept) document(d *Document, start time.Time) *Document {
-	d.Parts = append(d.Parts[:0], k.parts...)
-	took := time.Since(start)
-	for i := range d.Parts {
-		p := &d.Parts[i]
-		if p.State == Cached && !p.AsOf.IsZero() {
-			p.Age = max(0, time.Since(p.AsOf))
-		}
-		if p.State != Skipped {
-			p.Took = took
-		}
+	now := time.Now()
+	took := now.Sub(start)
+	if cap(d.Parts) < len(k.reports) {
+		d.Parts = make([]NamedReport, len(k.reports))
+	}
+	d.Parts = d.Parts[:len(k.reports)]
+	for i, p := range k.reports {
+		d.Parts[i] = NamedReport{keptParts[i], k.t.unpack(p, now, took)}
 	}
 	parts, link := d.Parts[:len(d.Parts)-1], d.Parts[len(d.Parts)-1]
-	d.Body = appendReports(k.body.append(d.Body[:0]), k.complete, k.rule, link.Report, parts)
+	d.Body = appendReports(k.append(d.Body[:0]), true, k.rule, link.Report, parts)
 	d.Body = append(d.Body, '}')
 	for i := range parts {
 		k.e.cfg.Observe(Part(parts[i].Name), parts[i].State, parts[i].Reason)
 	}
-	d.Tag, d.Shown, d.Took = k.tag, k.shown, took
+	d.Tag, d.Shown, d.Took = k.tag, k.shown(), took
 	return d
 }
 
 // keep keeps the document if all parts that were asked for are copies within
 // their time, or are known not to be there without one.
-func (j *join) keep(d *Document, b *body) {
-	parts := slices.Clone(d.Parts)
-	for i := range parts {
-		if s := parts[i].State; s != Cached && s != Skipped && s != Unlinked || parts[i].Reason != "" {
+func (j *join) keep(d *Document, b body) {
+	if j.copies != nil && !cache.Current(j.copies) {
+		return // memory has no room for them
+	}
+	var reports [len(keptParts)]keptReport
+	for i := range d.Parts {
+		var ok bool
+		if reports[i], ok = j.t.pack(d.Parts[i].Report); !ok {
 			return
 		}
 	}
@@ -99,13 +165,28 @@ func (j *join) keep(d *Document, b *body) {
 	if !ok {
 		return
 	}
-	k := &kept{
-		e: j.e, t: j.t, workspace: j.conversation.WorkspaceID, body: *b, tag: d.Tag, parts: parts, shown: d.Shown,
-		complete: complete(j.side.link, parts), rule: j.side.rule,
+	size := keptWeight
+	if j.placed() {
+		size += conversationWeight
+	} else {
+		b.c = j.copied
 	}
-	k.body.head = slices.Clone(b.head)
+	if j.listed == nil { // derived for this document
+		size += len(b.items)
+	}
+	k := &kept{e: j.e, t: j.t, body: b, rule: j.side.rule, tag: d.Tag, reports: reports}
 	key := cache.Key{Tenant: j.t.ID, Kind: j.e.variants[j.r.variant()], ID: j.r.ID}
-	j.e.cfg.Cache.Keep(key, k, keptWeight+len(b.head)+len(j.r.ID), marks)
+	j.e.cfg.Cache.Keep(key, k, size, marks)
+}
+
+// conversationWeight is what the document's own copy of the conversation weighs, in bytes.
+const conversationWeight = 288
+
+// placed reports whether the conversation that is shown has what its copy in memory
+// has not.
+func (j *join) placed() bool {
+	c, copied := j.conversation, j.copied
+	return c.WorkspaceID != copied.WorkspaceID || c.ChannelID != copied.ChannelID || c.TenantID != copied.TenantID
 }
 
 // marks are those of all copies that the document was made of.
@@ -147,9 +228,10 @@ const (
 
 // spare is a document that is made anew again and again.
 type spare struct {
-	doc  Document
-	max  int
-	pool *sync.Pool
+	doc     Document
+	builder builder
+	max     int
+	pool    *sync.Pool
 }
 
 func newSpares(max int) *sync.Pool {
@@ -165,6 +247,7 @@ func newSpares(max int) *sync.Pool {
 // Release says that nobody looks at the document's body or parts any more.
 func (d *Document) Release() {
 	if d.spare != nil && cap(d.Body) <= d.spare.max {
+		d.spare.builder.b = nil
 		d.spare.pool.Put(d.spare)
 	}
 }

@@ -3,6 +3,7 @@ package enrich
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -15,8 +16,8 @@ import (
 // calls more (scan.go). The document is to be released.
 func (e *Enricher) List(ctx context.Context, t *Tenant, r ListRequest) (*Document, error) {
 	start := time.Now()
-	ctx, cancel := e.bounded(ctx, start)
-	defer cancel()
+	ctx, term := e.bounded(ctx, start)
+	defer term.Release()
 	at, err := checkList(t, &r)
 	if err != nil {
 		return nil, err
@@ -79,8 +80,9 @@ func (l *listing) enrich(ctx context.Context) {
 }
 
 func (l *listing) document() *Document {
-	d := &l.e.pages.Get().(*spare).doc
-	w := newBuilder(d.Body)
+	spare := l.e.pages.Get().(*spare)
+	d, w := &spare.doc, &spare.builder
+	w.begin(d.Body)
 	w.b = append(w.b, `{"data":[`...)
 	whole := l.list.Whole()
 	for i := range l.rows {
@@ -127,7 +129,8 @@ func (l *listing) shown() (s Shown) {
 func (l *listing) row(w *builder, i int) bool {
 	c, s := &l.rows[i], &l.sides[i]
 	status := l.t.Store.Derive(c, nil).Status
-	shown := head{c: c, side: s, status: status, count: c.MessageCount, costs: l.r.Costs, hide: l.t.hides(hideVariables)}
+	shown := newHead(l.t, c, s)
+	shown.status, shown.count, shown.costs = status, int32(min(c.MessageCount, math.MaxInt32)), l.r.Costs
 	w.b = append(shown.append(append(w.b, '{')), ',')
 	parts := []NamedReport{
 		{string(PartConversation), l.list}, {string(PartContact), s.contact}, {string(PartAccount), s.account},

@@ -239,3 +239,21 @@ func TestBatchSizes(t *testing.T) {
 		}
 	})
 }
+
+// A row that is kept is not part of its page: one would keep all of them alive.
+func TestARowIsNotThePage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		w.list(t, w.row, ListRequest{PerPage: 3})
+		page, ok := w.e.records.lists.Recall(w.row.ID, pageKey(upstream.ListQuery{PerPage: 3}))
+		if !ok || len(page.Rows) != 3 {
+			t.Fatalf("the page is not kept: %v", page)
+		}
+		for i := range page.Rows {
+			row, ok := w.e.records.rows.Recall(w.row.ID, page.Rows[i].ID)
+			if !ok || row == &page.Rows[i] {
+				t.Errorf("row %d: kept %v, as part of the page %v", i, ok, row == &page.Rows[i])
+			}
+		}
+	})
+}

@@ -73,23 +73,22 @@ func (e *Enricher) loadConversation(ctx context.Context, t *Tenant, id string, k
 	if proves {
 		op = upstream.OpConversation
 	}
-	load := func(ctx context.Context, _ []string) (map[string]*upstream.Conversation, error) {
-		switch {
-		case proves:
+	load := func(ctx context.Context) (*upstream.Conversation, bool, error) {
+		if proves {
 			c, err := called(ctx, t.StoreName, op, 1, func(ctx context.Context) (upstream.Conversation, error) { return reader.Conversation(ctx, id) })
-			if err != nil {
-				return nil, err
-			}
-			return one(id, &c), nil
-		case known != nil:
-			return e.proofs.refresh(ctx, t, known)
+			return &c, err == nil, err
 		}
-		return e.proofs.prove(ctx, t, id, false)
+		prove := func() (map[string]*upstream.Conversation, error) { return e.proofs.prove(ctx, t, id, false) }
+		if known != nil {
+			prove = func() (map[string]*upstream.Conversation, error) { return e.proofs.refresh(ctx, t, known) }
+		}
+		rows, err := prove()
+		return rows[id], rows[id] != nil, err
 	}
 	opt := e.staleNow(t.Store, op)
 	opt.SkipRedis = true // the request began by asking it
 	loader, kind := e.records.of(t)
-	return loaded(ctx, kind, origin{t.StoreName, op}, loader, t.ID, []string{id}, opt, load)[0]
+	return get(ctx, kind, origin{t.StoreName, op}, loader, t.ID, id, opt, load)
 }
 
 func one(id string, c *upstream.Conversation) map[string]*upstream.Conversation {
@@ -169,10 +168,11 @@ func narrow(ref *string, customer, sender *upstream.Party) (upstream.ListQuery, 
 func (p *proofs) page(ctx context.Context, t *Tenant, q upstream.ListQuery) (*upstream.Page, error) {
 	asked := time.Now()
 	res := p.e.loadPage(ctx, t, q)
+	now := time.Now()
 	switch {
 	case res.State == cache.Stale:
 		return nil, res.Err // an old page proves nothing of now
-	case res.State == cache.Cached && (res.Shared || res.StoredAt.Before(asked)):
+	case res.State == cache.Cached && (res.Shared || res.Age(now) > now.Sub(asked)):
 		page, err, _ := p.again.Do(t.ID+" "+pageKey(q), func() (any, error) {
 			page, err := p.e.list(ctx, t, q)
 			return &page, err

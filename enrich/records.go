@@ -98,7 +98,7 @@ func newRecords(cfg Config) (records, error) {
 	r.attention, errs[2] = newLoader(cfg, kindAttention, part, store, func(i *items) ([]byte, error) { return i.json, nil }, decodeItems, ownConversation, nil)
 	r.contacts, errs[3] = newLoader(cfg, kindContact, cfg.Contact, crm, func(c *contact) ([]byte, error) { return c.json, nil }, decodeContact, ownContact, nil)
 	r.accounts, errs[4] = newLoader(cfg, kindAccount, cfg.Account, crm, func(a *account) ([]byte, error) { return a.json, nil }, decodeAccount, nil, nil)
-	r.links, errs[5] = newLoader(cfg, kindLink, cfg.Link, crm, encodeJSON[*link], decodeLink, ownLink, who.link)
+	r.links, errs[5] = newLoader(cfg, kindLink, cfg.Link, crm, encodeLink, decodeLink, ownLink, who.link)
 	r.lists, errs[6] = newLoader(cfg, kindList, list, store, encodePage, decodeJSON[upstream.Page], nil, who.page)
 	return r, errors.Join(errs...)
 }
@@ -164,15 +164,26 @@ func newThread(t upstream.Thread, hideCalls bool) (*thread, error) {
 			size += len(m.FunctionCalls[j].Name) + len(m.FunctionCalls[j].Arguments) + len(m.FunctionCalls[j].Result) + callOverhead
 		}
 	}
-	b := append(make([]byte, 0, size), '[')
-	for i := range t.Messages {
+	if size <= shortThread {
+		out.json = slices.Clone(appendMessages(make([]byte, 0, shortThread), t.Messages, hideCalls))
+		return out, nil
+	}
+	out.json = fitted(appendMessages(make([]byte, 0, size), t.Messages, hideCalls))
+	return out, nil
+}
+
+// shortThread is how long messages may be that are written on the stack first, in bytes.
+const shortThread = 8 << 10
+
+func appendMessages(b []byte, messages []upstream.Message, hideCalls bool) []byte {
+	b = append(b, '[')
+	for i := range messages {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendMessage(b, &t.Messages[i], hideCalls)
+		b = appendMessage(b, &messages[i], hideCalls)
 	}
-	out.json = fitted(append(b, ']'))
-	return out, nil
+	return append(b, ']')
 }
 
 func newContact(c upstream.Contact) (*contact, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/weft-gateway/weft/cache"
+	"github.com/weft-gateway/weft/cache/cachetest"
 	"github.com/weft-gateway/weft/upstream"
 )
 
@@ -28,7 +29,13 @@ func (w *world) on(t *testing.T, m *miniredis.Miniredis) (*Enricher, *cache.Cach
 	if err := made.Close(); err != nil {
 		t.Fatal(err)
 	}
-	o.Dialer = func(context.Context, string, string) (net.Conn, error) { return m.Dial() }
+	o.Dialer = func(context.Context, string, string) (net.Conn, error) {
+		conn, err := m.Dial()
+		if err != nil {
+			return nil, err
+		}
+		return cachetest.Roomy(conn), nil
+	}
 	client := redis.NewClient(o)
 	t.Cleanup(func() { client.Close() })
 	cfg := w.e.cfg

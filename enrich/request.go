@@ -42,18 +42,6 @@ type Document struct {
 // who read what. A contact whose id is there, but not its record, is not shown.
 type Shown struct{ Conversations, Contacts, Accounts []string }
 
-// shown is what is shown of one conversation.
-func shown(conversation string, of *side) Shown {
-	s := Shown{Conversations: []string{conversation}}
-	if of.contactJSON != nil {
-		s.Contacts = []string{of.contactID}
-	}
-	if of.accountJSON != nil {
-		s.Accounts = []string{of.accountID}
-	}
-	return s
-}
-
 // NamedReport is the report of a named part: those of [Part], "link", or "list".
 type NamedReport struct {
 	Name string

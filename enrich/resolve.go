@@ -40,6 +40,8 @@ type resolver struct {
 	sides []side
 
 	looked []cache.Key // for which Redis was asked just now
+
+	one [1]side // room for it
 }
 
 // resolve costs at most one search per kind of look-up, one contact batch and
@@ -47,7 +49,10 @@ type resolver struct {
 // whose remembered account turned out to be another cost a second account batch.
 // Redis was asked for looked just now.
 func (e *Enricher) resolve(ctx context.Context, t *Tenant, anchors []anchor, want wanted, start time.Time, looked ...cache.Key) []side {
-	r := &resolver{e: e, t: t, want: want, start: start, sides: make([]side, len(anchors)), looked: looked}
+	r := &resolver{e: e, t: t, want: want, start: start, looked: looked}
+	if r.sides = r.one[:]; len(anchors) != 1 {
+		r.sides = make([]side, len(anchors))
+	}
 	if !want.contact && !want.account {
 		for i, a := range anchors {
 			r.skip(i, a)
@@ -59,10 +64,7 @@ func (e *Enricher) resolve(ctx context.Context, t *Tenant, anchors []anchor, wan
 	defer release()
 	if r.accountsKnown() && !r.bringsAccounts() {
 		before := r.accountIDs()
-		var g errgroup.Group
-		g.Go(func() error { r.accounts(ctx, r.pick(before, nil), true); return nil })
-		r.contacts(ctx)
-		_ = g.Wait() // it records its outcome and returns nil
+		r.both(ctx, r.pick(before, nil))
 		r.adoptAccounts()
 		r.accounts(ctx, r.pick(r.accountIDs(), before), false)
 	} else {
@@ -72,6 +74,21 @@ func (e *Enricher) resolve(ctx context.Context, t *Tenant, anchors []anchor, wan
 	}
 	r.dropUnwanted()
 	return r.sides
+}
+
+// both settles contacts and accounts side by side. One of each is waited for here; of
+// several, each kind is a batch that is waited for as a whole.
+func (r *resolver) both(ctx context.Context, members []int) {
+	if len(r.sides) == 1 {
+		asked := r.askAccounts(ctx, members, true)
+		r.contacts(ctx)
+		r.takeAccounts(ctx, members, asked)
+		return
+	}
+	var g errgroup.Group
+	g.Go(func() error { r.accounts(ctx, members, true); return nil })
+	r.contacts(ctx)
+	_ = g.Wait() // it records its outcome and returns nil
 }
 
 // dropUnwanted hides what was fetched only because something else needed it.
@@ -115,15 +132,31 @@ func (r *resolver) links(ctx context.Context, anchors []anchor) {
 			groups[a.by] = append(groups[a.by], i)
 		}
 	}
+	r.linkGroups(ctx, anchors, groups)
+}
+
+// linkGroups settles the links that are found by the same look-up together, and
+// those of several look-ups side by side.
+func (r *resolver) linkGroups(ctx context.Context, anchors []anchor, groups map[upstream.Lookup][]int) {
+	if len(groups) < 2 {
+		for by, members := range groups {
+			r.linkGroup(ctx, by, anchors, members)
+		}
+		return
+	}
 	var g errgroup.Group
 	for by, members := range groups {
-		if by == upstream.ByID {
-			g.Go(func() error { r.linkByID(ctx, anchors, members); return nil })
-			continue
-		}
-		g.Go(func() error { r.linkByFind(ctx, by, anchors, members); return nil })
+		g.Go(func() error { r.linkGroup(ctx, by, anchors, members); return nil })
 	}
 	_ = g.Wait() // outcomes are in the sides
+}
+
+func (r *resolver) linkGroup(ctx context.Context, by upstream.Lookup, anchors []anchor, members []int) {
+	if by == upstream.ByID {
+		r.linkByID(ctx, anchors, members)
+		return
+	}
+	r.linkByFind(ctx, by, anchors, members)
 }
 
 // linkByID needs no search: the value is the contact's id. Only the account
@@ -168,8 +201,9 @@ func (r *resolver) linkByFind(ctx context.Context, by upstream.Lookup, anchors [
 }
 
 // find asks the CRM for the contacts that carry the values. What it answers
-// are whole contacts, so they are kept and not asked for again. Beside a record
-// that could not be read, a single match is none: the other may be its twin.
+// are whole contacts, so they are kept and not asked for again. Beside a failure
+// of any kind a single match is none: its twin may be what could not be read or
+// did not come, or what a CRM that answers another question has left out.
 func (e *Enricher) find(ctx context.Context, t *Tenant, by upstream.Lookup, keys []string, values map[string]string) (map[string]*link, error) {
 	asked := make([]string, 0, len(keys))
 	for _, k := range keys {
@@ -183,7 +217,7 @@ func (e *Enricher) find(ctx context.Context, t *Tenant, by upstream.Lookup, keys
 		switch contacts := found[values[k]]; len(contacts) {
 		case 0:
 		case 1:
-			if upstream.KindOf(err) == upstream.BadResponse {
+			if err != nil {
 				continue
 			}
 			c := contacts[0]
@@ -210,7 +244,8 @@ func (r *resolver) contacts(ctx context.Context) {
 			ids = append(ids, s.contactID)
 		}
 	}
-	found := r.e.loadContacts(ctx, r.t, unique(ids), true)
+	asked := r.e.contacts(ctx, r.t, unique(ids), true)
+	found := asked.wait(ctx)
 	for i := range r.sides {
 		s := &r.sides[i]
 		switch {
@@ -244,16 +279,25 @@ func (r *resolver) adoptAccounts() {
 // accounts settles the account of the given sides; looked says that Redis was
 // visited for all of them.
 func (r *resolver) accounts(ctx context.Context, members []int, looked bool) {
-	if len(members) == 0 {
-		return
+	if len(members) > 0 {
+		r.takeAccounts(ctx, members, r.askAccounts(ctx, members, looked))
 	}
+}
+
+// askAccounts asks for the accounts of the given sides, and takeAccounts settles
+// those with what that came to.
+func (r *resolver) askAccounts(ctx context.Context, members []int, looked bool) some[*account] {
 	var ids []string
 	for _, i := range members {
 		if s := &r.sides[i]; s.accountID != "" && !s.noCRM && r.want.account {
 			ids = append(ids, s.accountID)
 		}
 	}
-	found := r.e.loadAccounts(ctx, r.t, unique(ids), looked)
+	return r.e.accounts(ctx, r.t, unique(ids), looked)
+}
+
+func (r *resolver) takeAccounts(ctx context.Context, members []int, asked some[*account]) {
+	found := asked.wait(ctx)
 	for _, i := range members {
 		s := &r.sides[i]
 		switch {

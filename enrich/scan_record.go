@@ -17,8 +17,12 @@ var (
 	linkNames      = []string{"contactId", "accountId", "ambiguous"}
 )
 
+// conversationTexts is how many texts a conversation has, its parties' among them.
+const conversationTexts = 19
+
 func decodeConversation(b []byte) (*upstream.Conversation, error) {
 	s, c := upstream.NewScanner(b), new(upstream.Conversation)
+	s.Expect(conversationTexts)
 	s.Object(conversationNames, func(name string) { readConversation(s, c, name) })
 	return c, s.End()
 }
@@ -59,13 +63,9 @@ func readMore(s *upstream.Scanner, c *upstream.Conversation, name string) {
 	case "lastMessageAt":
 		c.LastMessageAt = s.Time()
 	case "createdAt":
-		if t := s.Time(); t != nil {
-			c.CreatedAt = *t
-		}
+		s.TimeInto(&c.CreatedAt)
 	case "updatedAt":
-		if t := s.Time(); t != nil {
-			c.UpdatedAt = *t
-		}
+		s.TimeInto(&c.UpdatedAt)
 	case "type":
 		c.Type = s.Text()
 	case "aiEnabled":

@@ -134,13 +134,19 @@ func loaded[V any](ctx context.Context, kind string, from origin, l *cache.Loade
 	if w == nil || len(ids) == 0 {
 		return l.Load(ctx, tenant, ids, opt, load)
 	}
-	along, end := w.Begin(ctx, Step{Kind: StepLookup, Name: kind, Source: from.source, Records: len(ids)})
-	asked := breakerStep(from, opt)
-	_, said := w.Begin(along, asked)
-	said(asked)
+	along, end := lookup(ctx, w, kind, from, opt, len(ids))
 	results := l.Load(along, tenant, ids, opt, load)
 	end(lookupStep(kind, from.source, results))
 	return results
+}
+
+// lookup tells that records are asked of the cache, and what the breaker of their source says.
+func lookup(ctx context.Context, w Watcher, kind string, from origin, opt cache.Options, records int) (along context.Context, end func(Step)) {
+	along, end = w.Begin(ctx, Step{Kind: StepLookup, Name: kind, Source: from.source, Records: records})
+	asked := breakerStep(from, opt)
+	_, said := w.Begin(along, asked)
+	said(asked)
+	return along, end
 }
 
 func breakerStep(from origin, opt cache.Options) Step {
@@ -164,7 +170,7 @@ func lookupStep[V any](kind, source string, results []cache.Result[V]) Step {
 		}
 		s.Shared = s.Shared || r.Shared
 		if r.State == cache.Cached || r.State == cache.Stale {
-			s.Age = max(s.Age, time.Since(r.StoredAt))
+			s.Age = max(s.Age, r.Age(time.Now()))
 		}
 	}
 	return s

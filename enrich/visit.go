@@ -21,7 +21,7 @@ func (j *join) recalled() (keys, peeked []cache.Key) {
 	var a anchor
 	if c, ok := loader.Recall(j.t.ID, j.r.ID); ok {
 		a = j.t.anchor(c)
-	} else if l, ok := links.Recall(j.t.ID, rememberedKey(j.r.ID)); ok {
+	} else if l, ok := links.Recall(j.t.ID, j.linkID); ok {
 		a = anchor{linked: true, contactID: l.ContactID, accountID: l.AccountID}
 	}
 	if a == (anchor{}) {
@@ -48,12 +48,23 @@ func (j *join) recalled() (keys, peeked []cache.Key) {
 
 // trodKeys are those of the trail, as far as they are wanted.
 func (j *join) trodKeys(want wanted) []cache.Key {
-	_, kind := j.e.records.of(j.t)
-	trail, ok := j.e.cfg.Cache.Trail(cache.Key{Tenant: j.t.ID, Kind: kind, ID: j.r.ID})
+	trail, ok := j.e.cfg.Cache.Trail(j.origin())
 	if !ok {
+		j.astray = true
 		return nil
 	}
-	j.trail = slices.DeleteFunc(append([]cache.Key{}, trail...), func(k cache.Key) bool {
+	return j.onTrail(trail, want)
+}
+
+// origin is where the conversation's trail begins.
+func (j *join) origin() cache.Key {
+	_, kind := j.e.records.of(j.t)
+	return cache.Key{Tenant: j.t.ID, Kind: kind, ID: j.r.ID}
+}
+
+// onTrail takes the trail, which is the caller's to give away.
+func (j *join) onTrail(trail []cache.Key, want wanted) []cache.Key {
+	j.trail = slices.DeleteFunc(trail, func(k cache.Key) bool {
 		return k.Kind == kindContact && !want.contact || k.Kind == kindAccount && !want.account
 	})
 	return j.trail
@@ -66,13 +77,12 @@ func (j *join) tread() {
 	if want := j.want(); j.t.CRM == nil || !want.contact || !want.account || s.contactID == "" {
 		return
 	}
-	_, kind := j.e.records.of(j.t)
-	keys := make([]cache.Key, 0, 3)
+	var room [3]cache.Key
+	keys := room[:0]
 	if !a.linked {
 		keys = append(keys, cache.Key{Tenant: j.t.ID, Kind: kindLink, ID: a.key()})
 	}
-	keys = append(keys, j.t.sideKeys(j.want(), s.contactID, s.accountID)...)
-	j.e.cfg.Cache.SetTrail(cache.Key{Tenant: j.t.ID, Kind: kind, ID: j.r.ID}, keys)
+	j.e.cfg.Cache.SetTrail(j.origin(), j.t.appendSide(keys, j.want(), s.contactID, s.accountID))
 }
 
 // trodden is the anchor that the trail of a conversation leads to, whose store carries
@@ -94,7 +104,11 @@ func (j *join) trodden() (a anchor, ok bool) {
 }
 
 // sideKeys are those of a contact and its account that are wanted; "" is none.
-func (t *Tenant) sideKeys(want wanted, contactID, accountID string) (keys []cache.Key) {
+func (t *Tenant) sideKeys(want wanted, contactID, accountID string) []cache.Key {
+	return t.appendSide(nil, want, contactID, accountID)
+}
+
+func (t *Tenant) appendSide(keys []cache.Key, want wanted, contactID, accountID string) []cache.Key {
 	if want.contact && contactID != "" {
 		keys = append(keys, cache.Key{Tenant: t.ID, Kind: kindContact, ID: contactID})
 	}
@@ -107,6 +121,9 @@ func (t *Tenant) sideKeys(want wanted, contactID, accountID string) (keys []cach
 // visit brings what Redis has of the contacts and accounts into memory, all in
 // one visit, but for those that it was asked for already. See [join.prefetch].
 func (r *resolver) visit(ctx context.Context) (along context.Context, release func()) {
+	if !r.e.cfg.Cache.Shared() {
+		return ctx, func() {}
+	}
 	var keys []cache.Key
 	for i := range r.sides {
 		if s := &r.sides[i]; !s.noCRM {

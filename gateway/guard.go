@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/weft-gateway/weft/enrich"
 )
@@ -78,7 +79,7 @@ func (s *Server) ask(t *enrich.Tenant, r *http.Request, f func(context.Context) 
 }
 
 func (s *Server) inTime(r *http.Request, f func(context.Context) (*enrich.Document, error)) (*enrich.Document, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Deadline)
-	defer cancel()
+	ctx, term := enrich.Within(r.Context(), time.Now().Add(s.cfg.Deadline))
+	defer term.Release()
 	return f(ctx)
 }

@@ -72,7 +72,7 @@ func (c *cacheCollector) Collect(ch chan<- prometheus.Metric) {
 		count("leases", n, result)
 	}
 	for operation, n := range map[string]uint64{
-		"read": r.Reads, "read_error": r.ReadErrors, "bypassed": r.Bypassed, "corrupt": r.Corrupt,
+		"read": r.Reads, "shared": r.Shared, "read_error": r.ReadErrors, "bypassed": r.Bypassed, "corrupt": r.Corrupt,
 		"write": r.Writes, "write_error": r.WriteErrors, "dropped": r.Dropped, "too_large": r.TooLarge,
 		"unknown_key": r.UnknownKeys, "told": r.Told, "heard": r.Heard, "gap": r.Gaps,
 	} {

@@ -23,6 +23,7 @@ type metrics struct {
 	visits   *prometheus.HistogramVec // of Redis; there with it
 	parts    *prometheus.CounterVec
 	foreigns *prometheus.CounterVec
+	oddities *prometheus.CounterVec // rows that were left out
 	limited  *prometheus.CounterVec
 	reloads  *prometheus.CounterVec
 	sound    prometheus.Gauge // whether the last reload succeeded
@@ -55,6 +56,9 @@ func newMetrics() *metrics {
 		foreigns: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "weft_upstream_foreign_records_total", Help: "Records of another tenant that an upstream answered with, and that were dropped.",
 		}, []string{"upstream"}),
+		oddities: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "weft_upstream_unreadable_rows_total", Help: "Rows of lists that could not be read, and were left out.",
+		}, []string{"upstream"}),
 		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "weft_ratelimit_requests_total", Help: "Requests that were counted against a rate limit, and what it said.",
 		}, []string{"scope", "outcome"}),
@@ -79,7 +83,7 @@ func newMetrics() *metrics {
 	})
 	build.Set(1)
 	m.reloads.WithLabelValues("refused") // there at once, at 0
-	m.registry.MustRegister(m.requests, m.calls, m.parts, m.foreigns, m.limited, m.reloads, m.sound, m.soundAt, build,
+	m.registry.MustRegister(m.requests, m.calls, m.parts, m.foreigns, m.oddities, m.limited, m.reloads, m.sound, m.soundAt, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -138,6 +142,11 @@ func (m *metrics) part(p enrich.Part, s enrich.State, reason upstream.Kind) {
 
 func (m *metrics) foreign(name string) func() {
 	return m.foreigns.WithLabelValues(name).Inc
+}
+
+func (m *metrics) unreadable(name string) func(rows int) {
+	rows := m.oddities.WithLabelValues(name)
+	return func(n int) { rows.Add(float64(n)) }
 }
 
 func (m *metrics) cache(stats func() cache.Stats) { m.registry.MustRegister(&cacheCollector{stats}) }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/weft-gateway/weft/gateway"
 )
 
 // opsLinger bounds how long an answer of the ops listener is waited for at the
@@ -103,7 +105,7 @@ func (s *system) serve(ctx context.Context, ready func(public, ops string)) erro
 	g, ctx := errgroup.WithContext(ctx) // one listener's end is the other's
 	s.background = ctx
 	s.stage.current.Load().run(ctx, nil)
-	g.Go(func() error { return serveOn(s.public, public) })
+	g.Go(func() error { return serveOn(s.public, gateway.Answers(public)) })
 	g.Go(func() error { return serveOn(s.ops, ops) })
 	g.Go(func() error { s.fleet.Run(ctx); return nil })
 	if s.pacer != nil {

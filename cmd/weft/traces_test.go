@@ -55,6 +55,7 @@ func TestTraces(t *testing.T) {
     call native messages ok 1
   redis read read
   redis read read
+  redis script script
 `
 	copies := server + `cached
   * prefetch conversation copy
