@@ -76,10 +76,16 @@ func redisHits(ctx context.Context, w *world, o options) (r result, err error) {
 	}
 	calls, err := sources.callsDuring(ctx, func() (err error) {
 		var g, b []measurement
-		r, g, b, err = w.duel(ctx, o, "Redis hits only: 5,000 documents in turn, memory for a few",
-			contender{gateway, "weft", cycling(o, redisDocuments)}, contender{bare, "b: mux, one GET", cycling(o, redisDocuments)})
+		reads, err := gateway.during(ctx, redisReads, func() (err error) {
+			r, g, b, err = w.duel(ctx, o, "Redis hits only: 5,000 documents in turn, memory for a few",
+				contender{gateway, "weft", cycling(o, redisDocuments)}, contender{bare, "b: mux, one GET", cycling(o, redisDocuments)})
+			return err
+		})
 		if err == nil {
-			r.checks = []check{atMost("redis: CPU over that of b", "%.2f x", ratio(g, b, cpuOf), 1.6)}
+			r.checks = []check{
+				atMost("redis: CPU over that of b", "%.2f x", ratio(g, b, cpuOf), 1.6),
+				atMost("redis, under load: Redis reads a document", "%.2f", reads/requests(g), 1),
+			}
 		}
 		return err
 	})

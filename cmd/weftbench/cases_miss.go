@@ -21,11 +21,18 @@ func cold(ctx context.Context, w *world, o options) (r result, err error) {
 	if err != nil {
 		return r, err
 	}
-	r, g, c, err := w.versusJoin(ctx, o, "Cold: each document once, sources that answer at once, with a Redis", sources, gateway, renewing(o))
+	var g, c []measurement
+	reads, err := gateway.during(ctx, redisReads, func() (err error) {
+		r, g, c, err = w.versusJoin(ctx, o, "Cold: each document once, sources that answer at once, with a Redis", sources, gateway, renewing(o))
+		return err
+	})
 	if err != nil {
 		return r, err
 	}
-	r.checks = []check{atMost("cold: CPU over that of c", "%.2f x", ratio(g, c, cpuOf), 1.35)}
+	r.checks = []check{
+		atMost("cold: CPU over that of c", "%.2f x", ratio(g, c, cpuOf), 1.35),
+		atMost("cold, under load: Redis reads a document", "%.2f", reads/requests(g), 1),
+	}
 	return r, nil
 }
 

@@ -74,6 +74,19 @@ func (p *process) metric(ctx context.Context, name string) (float64, error) {
 	return sumMetric(string(text), name)
 }
 
+// during is by how much a counter grows while f runs.
+func (p *process) during(ctx context.Context, name string, f func() error) (float64, error) {
+	before, err := p.metric(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	if err := f(); err != nil {
+		return 0, err
+	}
+	after, err := p.metric(ctx, name)
+	return after - before, err
+}
+
 // sumMetric adds up the samples of a metric, whatever their labels, or reads the
 // one that the name has the labels of.
 func sumMetric(text, name string) (sum float64, err error) {
