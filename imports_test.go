@@ -22,13 +22,13 @@ func imports() map[string][]string {
 	return map[string][]string{
 		"": {},
 
-		"gateway":      {"enrich", "upstream", "gateway/auth"},
+		"gateway":      {"enrich", "upstream", "upstream/term", "gateway/auth"},
 		"gateway/auth": {},
 		"gateway/ops":  {"upstream/breaker"},
 
 		"gateway/ops/console": {},
 
-		"enrich": {"upstream", "cache"},
+		"enrich": {"upstream", "upstream/term", "cache"},
 		"cache":  {"upstream/breaker"},
 
 		"cache/cachetest": {},
@@ -36,7 +36,8 @@ func imports() map[string][]string {
 		"tracing": {"enrich", "upstream"},
 
 		"upstream":         {},
-		"upstream/breaker": {},
+		"upstream/breaker": {"upstream/term"},
+		"upstream/term":    {},
 		"upstream/client":  {"upstream", "upstream/breaker"},
 
 		"upstream/autocalls":  connector,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/weft-gateway/weft/cache"
 	"github.com/weft-gateway/weft/upstream"
+	"github.com/weft-gateway/weft/upstream/term"
 )
 
 // join is one document in the making: a slot for each part. What can be asked at
@@ -44,8 +45,8 @@ type join struct {
 // request.go, or the store's [*upstream.Error].
 func (e *Enricher) Conversation(ctx context.Context, t *Tenant, r Request) (*Document, error) {
 	start := time.Now()
-	ctx, term := e.bounded(ctx, start)
-	defer term.Release()
+	ctx, own := e.bounded(ctx, start)
+	defer own.Release()
 	j := &join{e: e, t: t, r: &r, start: start, linkID: rememberedKey(r.ID)}
 	r.ID = j.linkID[len(aboutConversation):] // what is kept goes by it: as it came, it is a piece of the request's line
 	if err := j.run(ctx); err != nil {
@@ -62,13 +63,17 @@ func (e *Enricher) Conversation(ctx context.Context, t *Tenant, r Request) (*Doc
 	return d, nil
 }
 
-// bounded keeps the margin out of the request's time.
-func (e *Enricher) bounded(ctx context.Context, start time.Time) (context.Context, *Term) {
+// bounded keeps the margin out of the request's time. It follows the caller of a
+// term around it, which ends later and is released later.
+func (e *Enricher) bounded(ctx context.Context, start time.Time) (context.Context, *term.Term) {
 	deadline := start.Add(e.cfg.Request)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}
-	return Within(ctx, deadline.Add(-margin))
+	if around, ok := ctx.(*term.Term); ok && around.Err() == nil {
+		ctx = around.Caller()
+	}
+	return term.Within(ctx, deadline.Add(-margin))
 }
 
 // run fills the slots. With a copy of the conversation at hand, everything is

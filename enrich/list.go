@@ -16,8 +16,8 @@ import (
 // calls more (scan.go). The document is to be released.
 func (e *Enricher) List(ctx context.Context, t *Tenant, r ListRequest) (*Document, error) {
 	start := time.Now()
-	ctx, term := e.bounded(ctx, start)
-	defer term.Release()
+	ctx, own := e.bounded(ctx, start)
+	defer own.Release()
 	at, err := checkList(t, &r)
 	if err != nil {
 		return nil, err

@@ -49,8 +49,8 @@ func (e *UntoldError) Unwrap() error { return e.Err }
 // the other replicas. Whether anything was there is not told. What has begun is
 // finished, also for a caller who is gone. An error is an [UntoldError].
 func (e *Enricher) Erase(ctx context.Context, t *Tenant, contactID string) error {
-	ctx, term := e.bounded(context.WithoutCancel(ctx), time.Now())
-	defer term.Release()
+	ctx, own := e.bounded(context.WithoutCancel(ctx), time.Now())
+	defer own.Release()
 	subjects := []string{aboutContact + contactID, aboutLists, anchor{by: upstream.ByID, value: contactID}.key()}
 	keys, unasked := e.knownBy(ctx, t, contactID)
 	subjects = append(subjects, keys...)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weft-gateway/weft/enrich"
+	"github.com/weft-gateway/weft/upstream/term"
 )
 
 // guard lets nobody without a credential learn anything of what is below /api.
@@ -79,7 +80,7 @@ func (s *Server) ask(t *enrich.Tenant, r *http.Request, f func(context.Context) 
 }
 
 func (s *Server) inTime(r *http.Request, f func(context.Context) (*enrich.Document, error)) (*enrich.Document, error) {
-	ctx, term := enrich.Within(r.Context(), time.Now().Add(s.cfg.Deadline))
-	defer term.Release()
+	ctx, own := term.Within(r.Context(), time.Now().Add(s.cfg.Deadline))
+	defer own.Release()
 	return f(ctx)
 }

@@ -17,6 +17,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/weft-gateway/weft/upstream/term"
 )
 
 // Breaker guards one operation of one upstream. Its methods may be called
@@ -134,12 +136,22 @@ func (b *Breaker) call(ctx context.Context, fn func(context.Context) error, run 
 
 	held, start := *b.bounds.Load(), time.Now()
 	bounded, own := bound(ctx, start.Add(held.deadline))
-	defer own.close()
+	defer own.Release()
 	a := attempt{caller: ctx, bounded: bounded, ample: ample(ctx, start, held.deadline), held: held}
 	a.returned, a.err = run(bounded, b.log, fn)
 	a.took = time.Since(start)
 	v = b.judge(a)
 	return v.err
+}
+
+// bound returns ctx if it ends by then at the latest, and else a term, which has
+// to be released when the call is over. A connection knows deadlines itself, so that
+// over one that watches the term's caller no timer is needed.
+func bound(ctx context.Context, end time.Time) (context.Context, *term.Term) {
+	if its, ok := ctx.Deadline(); ok && !its.After(end) {
+		return ctx, nil
+	}
+	return term.Within(ctx, end)
 }
 
 // record counts a verdict and tells the machine.

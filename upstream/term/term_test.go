@@ -1,4 +1,4 @@
-package enrich
+package term
 
 import (
 	"context"
@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// What a request's context says of its end is the same whether or not anybody has
-// asked to be told of it before, and whether or not it is within another one.
+// What a term says of its end is the same whether or not anybody has asked to be
+// told of it before, and whether or not it is within another one.
 func TestTerm(t *testing.T) {
 	type key struct{}
 	const length = time.Second
@@ -84,4 +84,21 @@ func TestTermOfOneThatIsOver(t *testing.T) {
 	if err := c.Err(); !errors.Is(err, context.Canceled) {
 		t.Errorf("Err() = %v", err)
 	}
+}
+
+// What follows a term ends with it.
+func TestTermIsFollowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, c := Within(t.Context(), time.Now().Add(time.Second))
+		defer c.Release()
+		below, cancel := context.WithCancel(c)
+		defer cancel()
+		struck := false
+		context.AfterFunc(c, func() { struck = true })
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if !errors.Is(below.Err(), context.DeadlineExceeded) || !struck {
+			t.Errorf("below it: %v, told: %t", below.Err(), struck)
+		}
+	})
 }

@@ -1,14 +1,17 @@
-package enrich
+// Package term has contexts that end at a time, and start a timer only if somebody
+// asks to be told of it.
+package term
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
 
-// Term is the context of a request: its caller's, with an end. A timer is started
-// when somebody asks to be told of the end, which most documents that are in the cache
-// get along without.
+// Term is a context with an end: its caller's, or its own if that is earlier. Most
+// of what is made within one knows deadlines itself, as a connection does, or is done
+// before it would have to wait; that needs no timer. It has to be released.
 type Term struct {
 	context.Context // the caller's
 	end             time.Time
@@ -16,24 +19,21 @@ type Term struct {
 	mu     sync.Mutex
 	armed  context.Context // what Done is of; nil until then; guarded by mu
 	cancel context.CancelFunc
-	over   bool // the request is; guarded by mu
+	err    error // what it was when it was released; nil until then; guarded by mu
 }
 
-// Within returns ctx with an end, or the one that it has, if that is earlier. It has to
-// be released.
+// Within returns ctx with an end, or the one that it has, if that is earlier; and the
+// same as what is to be released.
 func Within(ctx context.Context, end time.Time) (context.Context, *Term) {
 	if its, ok := ctx.Deadline(); ok && its.Before(end) {
 		end = its
-	}
-	if outer, ok := ctx.(*Term); ok && outer.Err() == nil { // it ends later, and is released later
-		ctx = outer.Context
 	}
 	t := &Term{Context: ctx, end: end}
 	return t, t
 }
 
-// Caller returns the context that ends when the caller's does, and not with the
-// request's time.
+// Caller returns the context that ends when the caller's does, and not at the
+// term's own end.
 func (t *Term) Caller() context.Context { return t.Context }
 
 // Deadline implements [context.Context].
@@ -45,26 +45,40 @@ func (t *Term) Done() <-chan struct{} {
 	defer t.mu.Unlock()
 	switch {
 	case t.armed != nil:
-	case t.over: // and its end may have passed since, which is not why
-		t.armed, t.cancel = context.WithCancel(t.Context)
-		t.cancel()
-	default:
+	case t.err == nil:
 		t.armed, t.cancel = context.WithDeadline(t.Context, t.end)
+	default: // whatever has ended since it was released is not why
+		t.armed, t.cancel = ended(context.WithoutCancel(t.Context), t.err)
 	}
 	return t.armed.Done()
+}
+
+// ended returns ctx as one that has ended with err.
+func ended(ctx context.Context, err error) (context.Context, context.CancelFunc) {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return context.WithDeadline(ctx, time.Time{})
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	return ctx, cancel
 }
 
 // Err implements [context.Context].
 func (t *Term) Err() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.state()
+}
+
+// state is Err with the lock held.
+func (t *Term) state() error {
 	switch {
 	case t.armed != nil:
 		return t.armed.Err()
+	case t.err != nil:
+		return t.err
 	case t.Context.Err() != nil:
 		return t.Context.Err()
-	case t.over:
-		return context.Canceled
 	case !time.Now().Before(t.end):
 		return context.DeadlineExceeded
 	}
@@ -83,12 +97,17 @@ func (t *Term) Value(key any) any {
 	return from.Value(key)
 }
 
-// Release says that the request is over.
+// Release ends it. There may be none.
 func (t *Term) Release() {
+	if t == nil {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.over = true
 	if t.armed != nil {
 		t.cancel()
+	}
+	if t.err = t.state(); t.err == nil {
+		t.err = context.Canceled
 	}
 }
