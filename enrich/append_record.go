@@ -68,6 +68,7 @@ func encodePage(p *upstream.Page) ([]byte, error) {
 	}
 	b = appendString(append(b, `],"Next":`...), p.Next)
 	b = appendString(append(b, `,"Prev":`...), p.Prev)
+	b = strconv.AppendBool(append(b, `,"Short":`...), p.Short)
 	b = strconv.AppendBool(append(b, `,"Numbered":`...), p.Numbered)
 	b = appendInt(append(b, `,"Total":`...), p.Total)
 	return append(b, '}'), nil

@@ -84,7 +84,7 @@ func (l *listing) document() *Document {
 	d, w := &spare.doc, &spare.builder
 	w.begin(d.Body)
 	w.b = append(w.b, `{"data":[`...)
-	whole := l.list.Whole()
+	whole := l.list.Whole() && !l.short
 	for i := range l.rows {
 		if i > 0 {
 			w.b = append(w.b, ',')
@@ -104,6 +104,9 @@ func (l *listing) document() *Document {
 	w.b = append(b, `}}`...)
 	w.from = len(w.b)
 	w.tag.Write(l.list.appendSettled(nil))
+	if l.short {
+		w.tag.Write([]byte("short"))
+	}
 	d.Body, d.Tag, d.Took, d.Shown = w.b, w.sum(), time.Since(l.start), l.shown()
 	d.Parts = append(append(d.Parts[:0], NamedReport{"list", l.list}), l.worst()...)
 	return d

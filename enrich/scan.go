@@ -27,6 +27,7 @@ type span struct {
 	rows       []upstream.Conversation // the document's own copies, in the store's order
 	next, prev string                  // the store's cursors at either end
 	list       Report                  // of the least whole, else the oldest page
+	short      bool                    // rows that could not be read are not there
 }
 
 // scan reads pages from a position on until ours is full.
@@ -64,13 +65,14 @@ func (e *Enricher) scan(ctx context.Context, t *Tenant, r *ListRequest, at posit
 func (s *span) take(n int, back bool, rows []upstream.Conversation, page *upstream.Page, list Report) {
 	switch {
 	case n == 0:
-		*s = span{rows, page.Next, page.Prev, list}
+		*s = span{rows, page.Next, page.Prev, list, page.Short}
 		return
 	case back:
 		s.rows, s.prev = append(rows, s.rows...), page.Prev
 	default:
 		s.rows, s.next = append(s.rows, rows...), page.Next
 	}
+	s.short = s.short || page.Short
 	if worse := s.list.Whole() && !list.Whole(); worse || s.list.Whole() == list.Whole() && list.AsOf.Before(s.list.AsOf) {
 		s.list = list
 	}

@@ -412,3 +412,39 @@ func TestHiddenAndUnknownFailAlike(t *testing.T) {
 		}
 	}
 }
+
+type shortStore struct {
+	*pagedStore
+	short bool
+}
+
+func (s *shortStore) List(ctx context.Context, q upstream.ListQuery) (upstream.Page, error) {
+	p, err := s.pagedStore.List(ctx, q)
+	p.Short = s.short && q.Cursor == "" // the first page alone
+	return p, err
+}
+
+// A list of which a row could not be read says that it is not whole, and is another
+// one than that without the row.
+func TestShortPages(t *testing.T) {
+	tags := map[bool]string{}
+	for _, short := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			tenant, store := scattered(rand.New(rand.NewPCG(6, 6)), 40, false)
+			tenant.Store = &shortStore{store, short}
+			w := newWorld(t, 0)
+			for _, workspaces := range [][]string{nil, {"w1"}} { // one page of the store's, and some together
+				p := w.list(t, tenant, ListRequest{PerPage: 20, Workspaces: workspaces, Include: []Part{PartContact}})
+				if p.Enrichment.Complete == short {
+					t.Errorf("short %t, workspaces %v: complete %t", short, workspaces, p.Enrichment.Complete)
+				}
+				if workspaces == nil {
+					tags[short] = p.tag
+				}
+			}
+		})
+	}
+	if tags[true] == tags[false] {
+		t.Error("the same tag with and without the row")
+	}
+}

@@ -154,6 +154,9 @@ type Page struct {
 	Next string // cursor of the next page; "" at the end
 	Prev string // cursor of the page before; "" at the start
 
+	// Short is true where rows that could not be read were left out.
+	Short bool
+
 	// Numbered is true where the store counts pages instead of following a
 	// cursor: rows that are removed meanwhile make others slip by between two
 	// pages. Total is then how many rows it says there are, 0 if it does not say.

@@ -47,15 +47,12 @@ func (s *Store) List(ctx context.Context, q upstream.ListQuery) (upstream.Page, 
 		l.state, l.wanted = state(asked), func(s upstream.Status) bool { return s == asked }
 	}
 	at, ok := readEdge(q.Cursor)
-	switch {
-	case !ok:
+	if !ok {
 		return upstream.Page{}, failed(upstream.UpstreamError, "not a cursor of this list")
-	case at == nil:
-		return l.first(ctx)
-	case at.back:
-		return l.before(ctx, *at)
 	}
-	return l.after(ctx, *at)
+	p, err := l.at(ctx, at)
+	p.Short = l.short
+	return p, err
 }
 
 func statuses() []upstream.Status {

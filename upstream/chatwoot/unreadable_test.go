@@ -76,6 +76,7 @@ func TestUnreadableRows(t *testing.T) {
 		}
 		s, left := openCounting(t, spoiled(b, tt.spoil...))
 		var got []string
+		short := false
 		q := upstream.ListQuery{PerPage: tt.per}
 		var last upstream.Page
 		for {
@@ -86,10 +87,18 @@ func TestUnreadableRows(t *testing.T) {
 			for _, row := range p.Rows {
 				got = append(got, row.ID)
 			}
+			short = short || p.Short
 			if last = p; p.Next == "" {
 				break
 			}
 			q.Cursor = p.Next
+		}
+		if !short {
+			t.Errorf("%s: no page says that it is short", tt.name)
+		}
+		whole, _ := open(t, b)
+		if p, err := whole.List(t.Context(), upstream.ListQuery{PerPage: tt.per}); err != nil || p.Short {
+			t.Errorf("%s: short without anything left out: %t, error %v", tt.name, p.Short, err)
 		}
 		if diff := cmp.Diff(want, got); diff != "" || *left < tt.atLeast {
 			t.Errorf("%s: %d left out, want %d or more (-want +got):\n%s", tt.name, *left, tt.atLeast, diff)

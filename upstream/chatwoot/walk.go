@@ -20,6 +20,7 @@ type list struct {
 	state  string
 	wanted func(upstream.Status) bool
 
+	short bool  // some could not be read
 	rows  []row // in the list's order, each once
 	start int   // the server's page that the rows begin with
 	next  int   // the one that is to be read next
@@ -44,6 +45,7 @@ func (l *list) read(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	l.size = max(l.size, got.count)
+	l.short = l.short || got.count > len(got.rows)
 	l.ended = got.count == 0 || got.total != nil && (l.next-1)*l.size+got.count >= *got.total
 	for _, r := range got.rows {
 		if !slices.ContainsFunc(l.rows, func(have row) bool { return have.ID == r.ID }) {
@@ -96,6 +98,17 @@ func (l *list) first(ctx context.Context) (upstream.Page, error) {
 		return upstream.Page{}, changed(err)
 	}
 	return l.down(ctx, 0, edge{})
+}
+
+// at reads the page at an edge; nil: the first.
+func (l *list) at(ctx context.Context, e *edge) (upstream.Page, error) {
+	switch {
+	case e == nil:
+		return l.first(ctx)
+	case e.back:
+		return l.before(ctx, *e)
+	}
+	return l.after(ctx, *e)
 }
 
 func (l *list) after(ctx context.Context, e edge) (upstream.Page, error) {

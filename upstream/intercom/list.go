@@ -61,7 +61,7 @@ func (s *Store) page(body []byte, t trail) (upstream.Page, error) {
 	if left > 0 && s.left != nil {
 		s.left(left)
 	}
-	p := upstream.Page{Rows: rows, Prev: t.back()}
+	p := upstream.Page{Rows: rows, Prev: t.back(), Short: left > 0}
 	next := f.Object("pages").Object("next").Text("starting_after")
 	switch {
 	case next == nil:

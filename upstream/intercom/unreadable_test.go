@@ -46,6 +46,9 @@ func TestUnreadableRows(t *testing.T) {
 		if diff := cmp.Diff(tt.want, got); upstream.KindOf(err) != tt.kind || diff != "" || left != tt.left {
 			t.Errorf("%s: error %v, want %q; %d left out, want %d (-want +got):\n%s", tt.name, err, tt.kind, left, tt.left, diff)
 		}
+		if short := tt.left > 0 && tt.kind == ""; p.Short != short {
+			t.Errorf("%s: short: %t, want %t", tt.name, p.Short, short)
+		}
 		if (p.Next == "") != (tt.kind != "") {
 			t.Errorf("%s: next %q", tt.name, p.Next)
 		}
