@@ -9,9 +9,9 @@ DURATION := 30m
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 13
 
-build: ## the programs, into dist/
+build: ## the programs, into dist/; static, and without the pages of a C library
 	mkdir -p dist
-	go build -trimpath -o dist/ ./cmd/...
+	CGO_ENABLED=0 go build -trimpath -o dist/ ./cmd/...
 
 demo: ## a gateway with everything behind it, on this machine
 	go run ./cmd/weft demo

@@ -67,6 +67,7 @@ func only() map[string][]string {
 		"github.com/gorilla/mux":          {"gateway", "cmd/weftbench"},
 		"github.com/swaggest/swgui":       {"gateway"},
 		"go.opentelemetry.io":             {"tracing"},
+		"google.golang.org/protobuf":      {"tracing"},
 		"github.com/maypok86/otter/v2":    {"cache"},
 		"github.com/redis/go-redis/v9":    {"cache", "cmd/weft", "cmd/weftbench", "cmd/weftchaos"},
 		"github.com/sony/gobreaker/v2":    {"upstream/breaker"},
@@ -155,6 +156,22 @@ func TestForeignImports(t *testing.T) {
 
 // isTest reports whether a package is there for the tests of others.
 func isTest(name string) bool { return strings.HasSuffix(name, "test") }
+
+// TestProgramIsSmall keeps out of the program what makes it larger by half.
+// Templates call methods by names that are known only when they run. If anything
+// that is linked does so, the linker has to keep every exported method of every
+// type, used or not: 15 MB, of which several are resident (decision 7). The trace
+// pages that come along with gRPC are such a template.
+func TestProgramIsSmall(t *testing.T) {
+	banned := []string{"text/template", "html/template", "google.golang.org/grpc", "golang.org/x/net/trace"}
+	for path := range strings.FieldsSeq(string(goCommand(t, "list", "-deps", "./cmd/weft"))) {
+		for _, b := range banned {
+			if path == b || strings.HasPrefix(path, b+"/") {
+				t.Errorf("cmd/weft has %s; to see who brings it: go list -deps -f '{{.ImportPath}}: {{.Imports}}' ./cmd/weft", path)
+			}
+		}
+	}
+}
 
 // TestDependenciesAreDecided demands a reason for each module that go.mod
 // requires directly.

@@ -1,44 +1,38 @@
 package gateway
 
 import (
-	"bytes"
 	"crypto/sha256"
+	_ "embed" // the page
 	"encoding/base64"
 	"fmt"
+	"html"
+	"io/fs"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 
-	"github.com/swaggest/swgui"
-	"github.com/swaggest/swgui/v5emb"
+	"github.com/swaggest/swgui/v5/static"
 )
 
 const docsPath = "/docs"
+
+//go:embed docs.html
+var docsPage string
 
 // explorer is the API explorer: a page, and what it loads from below /docs/.
 // All of it is in the binary, so that it works without the internet.
 type explorer struct {
 	page   *file
-	assets map[string]*file // name -> file
+	assets map[string]func() (*file, error) // by name
 }
 
-// newExplorer takes page and assets from the library once, instead of calling
-// its handler for each request, which has no idea of HEAD, quoted entity tags
-// and JSON errors.
+// newExplorer fills in the page's title by itself: a template of the standard
+// library would make the program larger by half.
 func newExplorer(version string) (explorer, error) {
-	ui := v5emb.NewHandlerWithConfig(swgui.Config{
-		Title:       strings.TrimSpace("Weft " + version),
-		SwaggerJSON: "/openapi.yaml",
-		BasePath:    docsPath,
-		// Opened by a deep link, the explorer loses the names of shared parameters.
-		SettingsUI: map[string]string{"validatorUrl": "null", "deepLinking": "false"},
-	})
-	page, err := capture(ui, docsPath)
-	if err != nil {
-		return explorer{}, err
-	}
-	e := explorer{page: newFile("text/html; charset=utf-8", page), assets: make(map[string]*file)}
+	title := strings.TrimSpace("Weft " + version)
+	page := []byte(strings.Replace(docsPage, "{{.Title}}", html.EscapeString(title), 1))
+	e := explorer{page: newFile("text/html; charset=utf-8", page), assets: make(map[string]func() (*file, error))}
 	e.page.policy = policyOf(page)
 	for name, mime := range map[string]string{
 		"swagger-ui.css":                  "text/css; charset=utf-8",
@@ -47,24 +41,39 @@ func newExplorer(version string) (explorer, error) {
 		"favicon-16x16.png":               "image/png",
 		"favicon-32x32.png":               "image/png",
 	} {
-		body, err := capture(ui, docsPath+"/"+name)
-		if err != nil {
+		if err := e.add(name, mime); err != nil {
 			return explorer{}, err
-		}
-		if strings.HasPrefix(mime, "text/") {
-			e.assets[name] = newPackedFile(mime, body)
-		} else {
-			e.assets[name] = newFile(mime, body)
 		}
 	}
 	return e, nil
 }
 
+// add takes a file of the library's. It is read when it is first asked for:
+// until then half a megabyte need not be in memory.
+func (e explorer) add(name, mime string) error {
+	stored, keep := name, newFile
+	if strings.HasPrefix(mime, "text/") {
+		stored, keep = name+".gz", newPackedFile
+	}
+	if _, err := fs.Stat(static.FS, stored); err != nil {
+		return fmt.Errorf("gateway: the explorer: %w", err)
+	}
+	e.assets[name] = sync.OnceValues(func() (*file, error) {
+		body, err := static.FS.ReadFile(stored)
+		return keep(mime, body), err
+	})
+	return nil
+}
+
 // asset answers one of the files that the page loads.
 func (e explorer) asset(x *exchange, r *http.Request) error {
-	f := e.assets[strings.TrimPrefix(r.URL.Path, docsPath+"/")]
-	if f == nil {
+	load := e.assets[strings.TrimPrefix(r.URL.Path, docsPath+"/")]
+	if load == nil {
 		return codeNotFound
+	}
+	f, err := load()
+	if err != nil {
+		return err
 	}
 	return f.send(x, r)
 }
@@ -85,26 +94,4 @@ func hashes(page []byte, element string) string {
 		fmt.Fprintf(&b, " 'sha256-%s'", base64.StdEncoding.EncodeToString(d[:]))
 	}
 	return b.String()
-}
-
-// captured is an answer kept in memory.
-type captured struct {
-	bytes.Buffer
-	header http.Header
-	status int
-}
-
-func (c *captured) Header() http.Header    { return c.header }
-func (c *captured) WriteHeader(status int) { c.status = status }
-
-// capture returns what a handler answers, in gzip where it can.
-func capture(h http.Handler, path string) ([]byte, error) {
-	c := &captured{header: http.Header{}, status: http.StatusOK}
-	h.ServeHTTP(c, &http.Request{
-		Method: http.MethodGet, URL: &url.URL{Path: path}, Header: http.Header{"Accept-Encoding": {"gzip"}},
-	})
-	if c.status != http.StatusOK || c.Len() == 0 {
-		return nil, fmt.Errorf("gateway: the explorer lacks %s", path)
-	}
-	return c.Bytes(), nil
 }

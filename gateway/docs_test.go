@@ -39,7 +39,7 @@ func TestDocsWorkOffline(t *testing.T) {
 			}
 		}
 	}
-	if !bytes.Contains(page.body, []byte(`"swaggerJsonUrl":"/openapi.yaml"`)) {
+	if !bytes.Contains(page.body, []byte(`url: window.location.origin + "/openapi.yaml"`)) {
 		t.Error("the page does not load /openapi.yaml")
 	}
 	if got := h.do("GET", "/openapi.yaml").body; !bytes.Equal(got, weft.OpenAPI()) {
@@ -95,6 +95,21 @@ func TestTakesGzip(t *testing.T) {
 	} {
 		if got := takesGzip(accept); got != want {
 			t.Errorf("takesGzip(%q) = %v, want %v", accept, got, want)
+		}
+	}
+}
+
+// The version is on the page as text, whatever is in it.
+func TestDocsTitle(t *testing.T) {
+	for version, want := range map[string]string{
+		"": "<title>Weft - Swagger UI</title>", "v1 </title><script>": "<title>Weft v1 &lt;/title&gt;&lt;script&gt; - Swagger UI</title>",
+	} {
+		e, err := newExplorer(version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page := e.page.body; !bytes.Contains(page, []byte(want)) || bytes.Contains(page, []byte("{{")) {
+			t.Errorf("version %q: %s", version, page)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 )
 
@@ -14,15 +13,15 @@ import (
 type Settings struct {
 	Endpoint string // URL that spans are sent to; "": traces are off
 
-	headers     map[string]string
-	timeout     time.Duration // of one batch
-	compression otlptracehttp.Compression
-	tls         *tls.Config // nil: as the system has it
-	sampler     sdk.Sampler
-	resource    map[string]string
-	queue       int // spans at most
-	batch       int // spans at most
-	delay       time.Duration
+	headers  map[string]string
+	timeout  time.Duration // of one batch
+	packed   bool          // with gzip
+	tls      *tls.Config   // nil: as the system has it
+	sampler  sdk.Sampler
+	resource map[string]string
+	queue    int // spans at most
+	batch    int // spans at most
+	delay    time.Duration
 }
 
 // Read reads the settings from the environment. Errors name the variable, and
@@ -40,14 +39,13 @@ func Read(getenv func(string) string) (Settings, error) {
 	name, protocol := v.otlp("PROTOCOL")
 	v.oneOf(name, protocol, "http/protobuf")
 	name, compression := v.otlp("COMPRESSION")
-	if v.oneOf(name, compression, "none", "gzip"); compression == "gzip" {
-		s.compression = otlptracehttp.GzipCompression
-	}
+	v.oneOf(name, compression, "none", "gzip")
+	s.packed = compression == "gzip"
 	name, headers := v.otlp("HEADERS")
 	s.headers = v.pairs(name, headers)
 	name, timeout := v.otlp("TIMEOUT")
 	s.timeout = v.millis(name, timeout, 10*time.Second)
-	s.tls = v.tls()
+	s.tls = v.tls(s.Endpoint)
 	s.resource = v.pairs("OTEL_RESOURCE_ATTRIBUTES", getenv("OTEL_RESOURCE_ATTRIBUTES"))
 	if service := getenv("OTEL_SERVICE_NAME"); service != "" {
 		s.resource["service.name"] = service

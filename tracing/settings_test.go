@@ -71,7 +71,7 @@ func TestRead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := told{s.Endpoint, "", s.headers, s.resource, s.timeout, s.delay, s.queue, s.batch, s.compression != 0}
+			got := told{s.Endpoint, "", s.headers, s.resource, s.timeout, s.delay, s.queue, s.batch, s.packed}
 			if s.sampler != nil {
 				got.Sampler = s.sampler.Description()
 			}
@@ -111,7 +111,7 @@ func TestReadCertificate(t *testing.T) {
 	if err := os.WriteFile(file, []byte("not a certificate"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := read(map[string]string{envEndpoint: somewhere, "OTEL_EXPORTER_OTLP_CERTIFICATE": file}); err == nil {
+	if _, err := read(map[string]string{envEndpoint: "https://127.0.0.1:4318", "OTEL_EXPORTER_OTLP_CERTIFICATE": file}); err == nil {
 		t.Error("a file that holds no certificate is taken")
 	}
 }

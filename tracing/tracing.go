@@ -15,11 +15,9 @@ package tracing
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
@@ -41,7 +39,7 @@ func New(s Settings, version string, log *slog.Logger) (*Tracer, error) {
 	if s.Endpoint == "" {
 		return nil, nil
 	}
-	exporter, err := otlptrace.New(context.Background(), otlptracehttp.NewClient(s.exporting()...))
+	exporter, err := otlptrace.New(context.Background(), newUploader(s, version, transport(s)))
 	if err != nil {
 		return nil, err
 	}
@@ -58,21 +56,6 @@ func newTracer(s Settings, version string, exporter sdk.SpanExporter, log *slog.
 	t.provider = sdk.NewTracerProvider(sdk.WithSampler(s.sampler), sdk.WithResource(res), sdk.WithSpanProcessor(t.queue))
 	t.tracer = t.provider.Tracer("github.com/weft-gateway/weft", trace.WithInstrumentationVersion(version))
 	return t, nil
-}
-
-// exporting are the settings of the exporter. All that it would look for in the
-// environment by itself is given.
-func (s Settings) exporting() []otlptracehttp.Option {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig, transport.MaxIdleConnsPerHost = s.tls, 1
-	client := &http.Client{Transport: transport, Timeout: s.timeout, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse // it could lead what the headers hold elsewhere
-	}}
-	return []otlptracehttp.Option{
-		otlptracehttp.WithEndpointURL(s.Endpoint), otlptracehttp.WithHeaders(s.headers), otlptracehttp.WithHTTPClient(client),
-		otlptracehttp.WithTimeout(s.timeout), otlptracehttp.WithCompression(s.compression), otlptracehttp.WithEncoding(otlptracehttp.EncodingProtobuf),
-		otlptracehttp.WithRetry(otlptracehttp.RetryConfig{Enabled: true, InitialInterval: time.Second, MaxInterval: 5 * time.Second, MaxElapsedTime: s.timeout}),
-	}
 }
 
 // closing bounds how long the end of the process waits for the collector.

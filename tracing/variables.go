@@ -128,8 +128,9 @@ func (v *variables) sampler() sdk.Sampler {
 	return sampler
 }
 
-// tls reads the files of certificates, in PEM. nil: none is named.
-func (v *variables) tls() *tls.Config {
+// tls reads the files of certificates, in PEM. nil: none is named. Who names one
+// does not mean to send anything in the clear.
+func (v *variables) tls(endpoint string) *tls.Config {
 	nameCA, ca := v.otlp("CERTIFICATE")
 	nameCert, cert := v.otlp("CLIENT_CERTIFICATE")
 	nameKey, key := v.otlp("CLIENT_KEY")
@@ -150,6 +151,9 @@ func (v *variables) tls() *tls.Config {
 			v.fault(nameCert+", "+nameKey, "do not name a certificate and its key")
 		}
 		cfg.Certificates = []tls.Certificate{pair}
+	}
+	if strings.HasPrefix(endpoint, "http:") {
+		v.fault(strings.Join([]string{nameCA, nameCert, nameKey}, ", "), "are for an endpoint with https")
 	}
 	return cfg
 }

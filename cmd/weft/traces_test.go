@@ -165,7 +165,10 @@ func TestDeadCollector(t *testing.T) {
 		"gone": {"127.0.0.1:1", "failed"}, "silent": {silent.Addr().String(), "dropped"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			env := map[string]string{"OTEL_BSP_SCHEDULE_DELAY": "1", "OTEL_BSP_MAX_QUEUE_SIZE": "4", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://" + tt.address + "/traces"}
+			env := map[string]string{
+				"OTEL_BSP_SCHEDULE_DELAY": "1", "OTEL_BSP_MAX_QUEUE_SIZE": "4", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://" + tt.address + "/traces",
+				"OTEL_EXPORTER_OTLP_TIMEOUT": "1000", // it is tried again for as long
+			}
 			in := install(t, options{env: maps.Clone(env)})
 			for range 20 {
 				if d, _ := in.document(t, keyGlobex, sandbox.ExampleNative); !d.Enrichment.Complete {
