@@ -19,6 +19,6 @@ func HTTPServer(addr string, h http.Handler, deadline time.Duration) *http.Serve
 		ReadTimeout:       15 * time.Second,
 		WriteTimeout:      deadline + sending,
 		IdleTimeout:       60 * time.Second,
-		MaxHeaderBytes:    16 << 10,
+		MaxHeaderBytes:    16 << 10, // net/http lets 4 KiB more through
 	}
 }

@@ -31,8 +31,7 @@ func runDemo(ctx context.Context, args []string, getenv func(string) string, std
 	listen := flags.String("listen", "127.0.0.1:8080", "public `address`")
 	opsListen := flags.String("ops-listen", "127.0.0.1:9090", "ops `address`")
 	sandboxListen := flags.String("sandbox-listen", sandboxAddress, "`address` of the sandbox")
-	level := logLevel(flags)
-	*level = slog.LevelWarn // the demo's terminal is for its reader
+	level := logLevel(flags, slog.LevelWarn) // the demo's terminal is for its reader
 	if help, err := parseFlags(flags, args, stdout); help || err != nil {
 		return err
 	}
@@ -110,8 +109,8 @@ One of them in full:
 
   curl -s -H 'Authorization: Bearer %[5]s' %[1]s/api/conversations/c1a2b3c4-5678-9abc-def0-1234567890ab
 
-Break the CRM. Some seconds later the first command shows contact and account as stale, and after
-a few more tries with the reason breaker_open; watch %[2]s/console, where the key
+Break the CRM, and run the first command every few seconds. It shows contact and account as stale, and
+after some twenty seconds with the reason breaker_open; watch %[2]s/console, where the key
 %[7]s lets you force and reset breakers:
 
   curl -s -X POST %[3]s/dials -d '{"service": "crm", "errorRate": 1, "status": 500}'

@@ -29,6 +29,9 @@ func TestCommands(t *testing.T) {
 		{"unknown flag", "serve -port 80", 2, "-port"},
 		{"no such address", "demo -sandbox-listen 127.0.0.1:0 -listen 127.0.0.1:1:2", 2, "listen"},
 		{"flags explained", "serve -h", 0, "-config"},
+		{"log level of the demo", "demo -h", 0, "(default WARN)"},
+		{"log level of the sandbox", "sandbox -h", 0, "(default INFO)"},
+		{"a line for any shell", "sandbox -h", 0, "'ADDR/calls?keys'"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

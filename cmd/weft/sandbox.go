@@ -23,7 +23,7 @@ Dials make a service slow, wrong or gone while it runs:
   curl -s ADDR/dials                    those that are set, and what there is to set them on
   curl -s ADDR/dials -d '{"service": "crm", "op": "contacts", "latencyMs": 700, "jitterMs": 200}'
   curl -s -X DELETE ADDR/dials          all off
-  curl -s ADDR/calls?keys               what each service was asked, and how often
+  curl -s 'ADDR/calls?keys'             what each service was asked, and how often
 
   where    service autocalls, native or crm; op one of its operations; tenant an id; rate a share of the calls
   time     latencyMs, jitterMs, hang
@@ -40,7 +40,7 @@ func runSandbox(ctx context.Context, args []string, stdout io.Writer) error {
 	listen := flags.String("listen", sandboxAddress, "`address`")
 	conversations := flags.Int("conversations", 0, "`number` of conversations generated for each tenant; 0: some hundreds")
 	apart := flags.Bool("apart", false, "serve each service at a port of its own too, which the dial down closes")
-	level := logLevel(flags)
+	level := logLevel(flags, slog.LevelInfo)
 	if help, err := parseFlags(flags, args, stdout); help || err != nil {
 		if help {
 			_, err = io.WriteString(stdout, dialsHelp)

@@ -74,10 +74,10 @@ func overridden(getenv func(string) string, flags map[string]string) func(string
 	}
 }
 
-// logLevel declares the flag for how much is logged.
-func logLevel(flags *flag.FlagSet) *slog.Level {
+// logLevel declares the flag for how much is logged, usual where it is not set.
+func logLevel(flags *flag.FlagSet, usual slog.Level) *slog.Level {
 	level := new(slog.Level)
-	flags.TextVar(level, "log-level", slog.LevelInfo, "least `level` that is logged: debug, info, warn, error")
+	flags.TextVar(level, "log-level", usual, "least `level` that is logged: debug, info, warn, error")
 	return level
 }
 
