@@ -25,17 +25,34 @@ type Settings struct {
 }
 
 // Read reads the settings from the environment. Errors name the variable, and
-// never its value.
+// never its value. How a collector is reached is not looked at where none is
+// named, since that may be meant for the metrics or logs of other programs.
 func Read(getenv func(string) string) (Settings, error) {
 	v := &variables{getenv: getenv}
 	if strings.EqualFold(getenv("OTEL_SDK_DISABLED"), "true") || getenv("OTEL_TRACES_EXPORTER") == "none" {
 		return Settings{}, nil
 	}
 	s := Settings{Endpoint: v.endpoint()}
-	if s.Endpoint == "" || v.err != nil {
+	v.oneOf("OTEL_TRACES_EXPORTER", getenv("OTEL_TRACES_EXPORTER"), "otlp")
+	s.resource = v.pairs("OTEL_RESOURCE_ATTRIBUTES", getenv("OTEL_RESOURCE_ATTRIBUTES"))
+	if service := getenv("OTEL_SERVICE_NAME"); service != "" {
+		s.resource["service.name"] = service
+	}
+	s.sampler = v.sampler()
+	s.queue = v.count("OTEL_BSP_MAX_QUEUE_SIZE", 2048)
+	s.batch = min(v.count("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512), s.queue)
+	s.delay = v.millis("OTEL_BSP_SCHEDULE_DELAY", getenv("OTEL_BSP_SCHEDULE_DELAY"), 5*time.Second)
+	if s.Endpoint != "" {
+		v.reach(&s)
+	}
+	if v.err != nil || s.Endpoint == "" {
 		return Settings{}, v.err
 	}
-	v.oneOf("OTEL_TRACES_EXPORTER", getenv("OTEL_TRACES_EXPORTER"), "otlp")
+	return s, nil
+}
+
+// reach reads how the collector is reached.
+func (v *variables) reach(s *Settings) {
 	name, protocol := v.otlp("PROTOCOL")
 	v.oneOf(name, protocol, "http/protobuf")
 	name, compression := v.otlp("COMPRESSION")
@@ -46,18 +63,6 @@ func Read(getenv func(string) string) (Settings, error) {
 	name, timeout := v.otlp("TIMEOUT")
 	s.timeout = v.millis(name, timeout, 10*time.Second)
 	s.tls = v.tls(s.Endpoint)
-	s.resource = v.pairs("OTEL_RESOURCE_ATTRIBUTES", getenv("OTEL_RESOURCE_ATTRIBUTES"))
-	if service := getenv("OTEL_SERVICE_NAME"); service != "" {
-		s.resource["service.name"] = service
-	}
-	s.sampler = v.sampler()
-	s.queue = v.count("OTEL_BSP_MAX_QUEUE_SIZE", 2048)
-	s.batch = min(v.count("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512), s.queue)
-	s.delay = v.millis("OTEL_BSP_SCHEDULE_DELAY", getenv("OTEL_BSP_SCHEDULE_DELAY"), 5*time.Second)
-	if v.err != nil {
-		return Settings{}, v.err
-	}
-	return s, nil
 }
 
 // attributes say which service the spans are of.

@@ -44,8 +44,11 @@ func TestRead(t *testing.T) {
 		want told
 	}{
 		{"nothing", nil, told{}},
-		{"no endpoint", map[string]string{"OTEL_SERVICE_NAME": "x", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, told{}},
-		{"disabled", map[string]string{envEndpoint: somewhere, "OTEL_SDK_DISABLED": "True"}, told{}},
+		{"no endpoint", map[string]string{"OTEL_SERVICE_NAME": "x", "OTEL_TRACES_SAMPLER": "always_on", "OTEL_BSP_SCHEDULE_DELAY": "1"}, told{}},
+		{"no endpoint, and others' collector", map[string]string{
+			"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": somewhere, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_COMPRESSION": "zstd", "OTEL_EXPORTER_OTLP_CERTIFICATE": "/nowhere",
+		}, told{}},
+		{"disabled", map[string]string{envEndpoint: somewhere, "OTEL_SDK_DISABLED": "True", "OTEL_TRACES_SAMPLER": "none"}, told{}},
 		{"no exporter", map[string]string{envEndpoint: "not a URL", "OTEL_TRACES_EXPORTER": "none"}, told{}},
 		{"the endpoint alone", map[string]string{envEndpoint: somewhere}, plain(func(*told) {})},
 		{"a path", map[string]string{envEndpoint: somewhere + "/otlp/"}, plain(func(w *told) { w.Endpoint = somewhere + "/otlp/v1/traces" })},
@@ -98,10 +101,17 @@ func TestReadRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), tt[0]) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s=%s: %v", tt[0], tt[1], err)
 		}
+		_, alone := read(map[string]string{tt[0]: tt[1]}) // a typo is told before there is an endpoint
+		if reach := strings.Contains(tt[0], "OTLP") && tt[0] != envEndpoint; (alone == nil) != reach || alone != nil && alone.Error() != err.Error() {
+			t.Errorf("%s=%s without an endpoint: %v", tt[0], tt[1], alone)
+		}
 	}
 	for _, ratio := range []string{"secret", "1.5", "-1", "NaN"} {
-		if _, err := read(map[string]string{envEndpoint: somewhere, "OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": ratio}); err == nil {
-			t.Errorf("a ratio of %s is taken", ratio)
+		for _, env := range []map[string]string{{envEndpoint: somewhere, "OTEL_TRACES_SAMPLER": "traceidratio"}, {"OTEL_TRACES_SAMPLER": "traceidratio"}, {}} {
+			env["OTEL_TRACES_SAMPLER_ARG"] = ratio
+			if _, err := read(env); err == nil || err.Error() != "OTEL_TRACES_SAMPLER_ARG: must be a number from 0 to 1" {
+				t.Errorf("%v: %v", env, err)
+			}
 		}
 	}
 }

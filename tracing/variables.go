@@ -108,16 +108,16 @@ func (v *variables) count(name string, otherwise int) int {
 func (v *variables) sampler() sdk.Sampler {
 	const name, arg = "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"
 	kind, parent := strings.CutPrefix(cmp.Or(v.getenv(name), "parentbased_always_on"), "parentbased_")
+	ratio, err := strconv.ParseFloat(cmp.Or(v.getenv(arg), "1"), 64) // refused where no ratio is asked for, too: it was meant to be
+	if err != nil || !(ratio >= 0 && ratio <= 1) {
+		v.fault(arg, "must be a number from 0 to 1")
+	}
 	sampler := sdk.AlwaysSample()
 	switch kind {
 	case "always_on":
 	case "always_off":
 		sampler = sdk.NeverSample()
 	case "traceidratio":
-		ratio, err := strconv.ParseFloat(cmp.Or(v.getenv(arg), "1"), 64)
-		if err != nil || !(ratio >= 0 && ratio <= 1) {
-			v.fault(arg, "must be a number from 0 to 1")
-		}
 		sampler = sdk.TraceIDRatioBased(ratio)
 	default:
 		v.fault(name, "must be always_on, always_off or traceidratio, or one of these after parentbased_")

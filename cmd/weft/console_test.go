@@ -33,6 +33,7 @@ type consoleRig struct {
 	*installation
 	*browser
 	base    string
+	told    chan struct{}   // closed when the proxy lets through what was answered
 	unheard atomic.Bool     // the proxy lets no stream of events through
 	delays  []time.Duration // from a change of a breaker until it was to be seen
 	asked   int             // answers that were asked for
@@ -44,7 +45,7 @@ func newConsoleRig(t *testing.T) *consoleRig {
 	b := newBrowser(t)
 	sum := sha256.Sum256([]byte(keyOps))
 	policy := "{fresh: 1ms, revalidate: 0}" // every answer asks its sources
-	r := &consoleRig{browser: b, installation: install(t, options{
+	r := &consoleRig{browser: b, told: make(chan struct{}), installation: install(t, options{
 		redis: "redis://" + miniredis.RunT(t).Addr() + "/0",
 		extra: "deadlines: {request: 15s, store: 10s, crm: 10s, redis: 1s}\n" + // a busy machine is no trouble
 			fmt.Sprintf("ops: {keys: [{id: oncall, sha256: %s}]}\ncache: {conversation: %s, contact: %s, account: %s, link: %s}",
@@ -59,6 +60,13 @@ func newConsoleRig(t *testing.T) *consoleRig {
 		if r.unheard.Load() && req.Header.Get("Accept") == "text/event-stream" {
 			http.Error(w, "no streams here", http.StatusBadGateway)
 			return
+		}
+		if req.URL.Path == "/activity" {
+			select {
+			case <-r.told:
+			case <-req.Context().Done():
+				return
+			}
 		}
 		proxy.ServeHTTP(w, req)
 	})))
@@ -101,6 +109,8 @@ func TestConsole(t *testing.T) {
 	r := newConsoleRig(t)
 	r.act(chromedp.Navigate(r.base + "/console"))
 	r.until("the console is live", `document.querySelector("#link.live") !== null`)
+	r.step("waits", r.waits)
+	close(r.told)
 	r.until("all is well", `document.querySelector(".verdict.good") !== null`)
 	r.ask(askable)
 	r.until("answers are counted", fmt.Sprintf(`document.querySelector(".figure")?.innerText.startsWith("%d")`, r.asked))
@@ -138,6 +148,37 @@ func (r *consoleRig) step(name string, run func(*testing.T)) {
 		r.t = t
 		run(t)
 	})
+}
+
+// waits sees that nothing is said of answers before anything is known of them.
+func (r *consoleRig) waits(t *testing.T) {
+	r.until("the breakers are known", `document.querySelector(".verdict") !== null`)
+	for what, want := range map[string]string{
+		".verdict":                            "All breakers let calls through What callers are answered is not known yet.",
+		".figures":                            "– answers, 10 min – of them degraded – not answered at all – conversation, p95 – contact, p95",
+		".card[aria-label^='Parts, last 10']": "Parts, last 10 minutes Not known yet",
+	} {
+		if got := r.text(what); got != want {
+			t.Errorf("%s is %q, want %q", what, got, want)
+		}
+	}
+	if got := eval[string](r.browser, `document.querySelector("#chart-answers").ariaLabel`); got != "Answers over the last 15 minutes: not known yet" {
+		t.Errorf("the chart is said to show %q", got)
+	}
+	broken := eval[[]string](r.browser, `Promise.all([import("./views/overview.js"), import("./live.js"), import("./dom.js")]).then(([view, {known}, {patch}]) => {
+		const was = known.breakers;
+		const said = [1, 2].map(hosts => {
+			const names = [...new Set(was.map(b => b.upstream))].slice(0, hosts), at = document.createElement("div");
+			known.breakers = was.map(b => names.includes(b.upstream) ? {...b, state: "open", reason: "5 failures in a row"} : b);
+			patch(at, view.overview(new Date()));
+			return at.textContent; });
+		known.breakers = was;
+		return said; })`)
+	for _, text := range broken {
+		if !strings.Contains(text, "is not known yet") || strings.Contains(text, "was asked for") || strings.Contains(text, "still answered") {
+			t.Errorf("of what is broken it says\n%s", text)
+		}
+	}
 }
 
 // leaks sees answers that are not whole although no breaker opens: credentials

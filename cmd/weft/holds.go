@@ -75,8 +75,15 @@ func (h *holds) change(o ops.Hold, do func(holdKey) bool) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.live()
-	if key := keyOfHold(o); !g.has(key) || !do(key) {
-		return ops.ErrUnknown
+	switch key := keyOfHold(o); {
+	case g.has(key):
+		if !do(key) {
+			return ops.ErrNoOrder
+		}
+	case key.tenant != "":
+		return ops.ErrNoTenant
+	default:
+		return ops.ErrNoUpstream
 	}
 	h.apply(g)
 	return nil

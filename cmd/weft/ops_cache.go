@@ -60,7 +60,7 @@ func (v cacheView) Peek(ctx context.Context, about ops.Subject) (ops.CachePeek, 
 	defer g.users.leave()
 	t := g.tenant(about.Tenant)
 	if t == nil {
-		return ops.CachePeek{}, ops.ErrUnknown
+		return ops.CachePeek{}, ops.ErrNoTenant
 	}
 	if about.Contact == "" && about.Account == "" {
 		p := ops.CachePeek{Kinds: []ops.KindSize{}}
@@ -93,7 +93,7 @@ func (v cacheView) Purge(ctx context.Context, about ops.Subject) (done ops.Purge
 	defer g.users.leave()
 	t := g.tenant(about.Tenant)
 	if t == nil {
-		return done, ops.ErrUnknown
+		return done, ops.ErrNoTenant
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), purgeFor)
 	defer cancel()

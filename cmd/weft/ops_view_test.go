@@ -181,6 +181,12 @@ func TestCacheOnly(t *testing.T) {
 			if r.opsAsk("GET", "/cache-only", "", &left); len(left.Orders) > 0 {
 				t.Errorf("orders that are over: %+v", left.Orders)
 			}
+			for of, want := range map[string]string{about: "order_not_found", `"tenant": "nobody"`: "tenant_not_found", `"upstream": "nowhere"`: "upstream_not_found"} {
+				var said struct{ Code string }
+				if code := r.opsAsk("POST", "/cache-only", `{"action": "end", `+of+`, "reason": "a test"}`, &said); code != 404 || said.Code != want {
+					t.Errorf("the end of %s: %d %s, want %s", of, code, said.Code, want)
+				}
+			}
 		})
 	}
 }

@@ -190,15 +190,20 @@ func TestDeadCollector(t *testing.T) {
 
 // What cannot be understood is refused at the start, by its name.
 func TestTracesRefused(t *testing.T) {
-	env := map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
 	file := filepath.Join(t.TempDir(), "weft.yaml")
 	if err := os.WriteFile(file, []byte(configFor(sandbox.New(sandbox.Config{}), "http://127.0.0.1:1", options{})), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range []string{"check", "serve"} {
-		err := run(t.Context(), []string{command, "-config", file}, func(name string) string { return env[name] }, io.Discard)
-		if err == nil || exitCode(err) != 2 || !strings.HasPrefix(err.Error(), "OTEL_EXPORTER_OTLP_PROTOCOL: ") {
-			t.Errorf("%s: %v", command, err)
+	for wrong, env := range map[string]map[string]string{
+		"OTEL_EXPORTER_OTLP_PROTOCOL": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+		"OTEL_TRACES_SAMPLER":         {"OTEL_TRACES_SAMPLER": "parent_based"},
+		"OTEL_TRACES_SAMPLER_ARG":     {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "1%"},
+	} {
+		for _, command := range []string{"check", "serve"} {
+			err := run(t.Context(), []string{command, "-config", file}, func(name string) string { return env[name] }, io.Discard)
+			if err == nil || exitCode(err) != 2 || !strings.HasPrefix(err.Error(), wrong+": ") {
+				t.Errorf("%s with %v: %v", command, env, err)
+			}
 		}
 	}
 }

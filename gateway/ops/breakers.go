@@ -40,7 +40,7 @@ func (s *Server) breakers(w http.ResponseWriter, _ *http.Request) {
 func (s *Server) breaker(w http.ResponseWriter, r *http.Request) {
 	b := s.cfg.Control.Breaker(r.PathValue("name"))
 	if b == nil {
-		refuse(w, notFound)
+		refuse(w, breakerNotFound)
 		return
 	}
 	events := []breaker.Transition{}
@@ -65,7 +65,7 @@ type breakerOrder struct {
 func (s *Server) control(w http.ResponseWriter, r *http.Request, actor string, body breakerOrder) {
 	b := s.cfg.Control.Breaker(r.PathValue("name"))
 	if b == nil {
-		refuse(w, notFound)
+		refuse(w, breakerNotFound)
 		return
 	}
 	states := map[string]breaker.State{"force_open": breaker.ForcedOpen, "force_closed": breaker.ForcedClosed, "reset": breaker.Closed}

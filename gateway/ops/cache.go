@@ -11,7 +11,7 @@ import (
 type Cache interface {
 	Report() CacheReport
 
-	// Peek and Purge answer [ErrUnknown] for a tenant that there is not.
+	// Peek and Purge answer [ErrNoTenant] for one that there is not.
 	Peek(context.Context, Subject) (CachePeek, error)
 	Purge(context.Context, Subject) (Purged, error)
 }

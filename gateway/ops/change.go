@@ -16,8 +16,12 @@ import (
 	"github.com/weft-gateway/weft/upstream/breaker"
 )
 
-// ErrUnknown says that there is nothing of the name that an order gives.
-var ErrUnknown = errors.New("ops: there is nothing of this name")
+// What an order is about and is not there.
+var (
+	ErrNoTenant   = errors.New("ops: there is no such tenant")
+	ErrNoUpstream = errors.New("ops: there is no such upstream")
+	ErrNoOrder    = errors.New("ops: there is no such order")
+)
 
 // The bounds of what is ordered.
 const (
@@ -115,11 +119,16 @@ func refuseOrder(w http.ResponseWriter, err error) {
 		refuseField(w, invalidBody, string(field))
 		return
 	}
-	if errors.Is(err, ErrUnknown) {
-		refuse(w, notFound)
-		return
+	switch {
+	case errors.Is(err, ErrNoTenant):
+		refuse(w, tenantNotFound)
+	case errors.Is(err, ErrNoUpstream):
+		refuse(w, upstreamNotFound)
+	case errors.Is(err, ErrNoOrder):
+		refuse(w, orderNotFound)
+	default:
+		refuse(w, cacheUnavailable)
 	}
-	refuse(w, cacheUnavailable)
 }
 
 // audit writes down what somebody changed.

@@ -92,8 +92,31 @@ func TestBreakerNames(t *testing.T) {
 			t.Errorf("%s: %d, want %d", path, got.status, status)
 		}
 	}
-	if got := d.order("POST", "/breakers/nosuch", forced("force_open")); got.status != 404 {
-		t.Errorf("an order for none: %d", got.status)
+}
+
+// What is not there is named by its kind, and never by what the caller sent.
+func TestWhatIsNotThere(t *testing.T) {
+	d := newDesk(t)
+	const (
+		breakerGone  = `{"error":"There is no such breaker","code":"breaker_not_found"}`
+		tenantGone   = `{"error":"There is no such tenant","code":"tenant_not_found"}`
+		upstreamGone = `{"error":"There is no such upstream","code":"upstream_not_found"}`
+		orderGone    = `{"error":"There is no such order","code":"order_not_found"}`
+	)
+	for _, tt := range []struct{ method, path, body, want string }{
+		{"GET", "/breakers/nosuch", "", breakerGone},
+		{"POST", "/breakers/nosuch", forced("force_open"), breakerGone},
+		{"POST", "/cache-only", `{"action": "start", "tenant": "nobody", "reason": "x", "expires": "1m"}`, tenantGone},
+		{"POST", "/cache-only", `{"action": "start", "upstream": "nowhere", "reason": "x", "expires": "1m"}`, upstreamGone},
+		{"POST", "/cache-only", `{"action": "end", "tenant": "acme", "reason": "x"}`, orderGone},
+		{"POST", "/cache/peek", `{"tenant": "nobody"}`, tenantGone},
+		{"POST", "/cache/purge", `{"tenant": "nobody", "reason": "x"}`, tenantGone},
+		{"POST", "/explain", `{"tenant": "nobody", "conversation": "c-1"}`, tenantGone},
+		{"GET", "/tenants/nobody", "", `{"error":"There is nothing here","code":"not_found"}`},
+	} {
+		if got := d.order(tt.method, tt.path, tt.body); got.status != 404 || got.body != tt.want {
+			t.Errorf("%s %s %s: %d %s, want %s", tt.method, tt.path, tt.body, got.status, got.body, tt.want)
+		}
 	}
 }
 
@@ -129,9 +152,6 @@ func TestWhyItTripped(t *testing.T) {
 
 func TestHolds(t *testing.T) {
 	d := newDesk(t)
-	if got := d.order("POST", "/cache-only", `{"action": "start", "tenant": "nobody", "reason": "x", "expires": "1m"}`); got.status != 404 {
-		t.Errorf("nobody: %d", got.status)
-	}
 	d.order("POST", "/cache-only", `{"action": "start", "tenant": "acme", "reason": "x", "expires": "1m"}`)
 	d.order("POST", "/cache-only", `{"action": "start", "upstream": "rest", "reason": "x", "expires": "1m"}`)
 	var got struct{ Orders []Hold }

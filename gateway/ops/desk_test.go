@@ -230,7 +230,7 @@ func (c *fakeCache) Report() CacheReport {
 func (c *fakeCache) Peek(_ context.Context, s Subject) (CachePeek, error) {
 	switch {
 	case s.Tenant != "acme":
-		return CachePeek{}, ErrUnknown
+		return CachePeek{}, ErrNoTenant
 	case s.kind() == "tenant":
 		return CachePeek{Kinds: []KindSize{{"contact", 1, 300}}}, nil
 	}
@@ -239,7 +239,7 @@ func (c *fakeCache) Peek(_ context.Context, s Subject) (CachePeek, error) {
 
 func (c *fakeCache) Purge(_ context.Context, s Subject) (Purged, error) {
 	if s.Tenant != "acme" {
-		return Purged{}, ErrUnknown
+		return Purged{}, ErrNoTenant
 	}
 	c.purged = append(c.purged, s)
 	return Purged{Records: 1, Everywhere: c.err == nil}, c.err
@@ -250,8 +250,11 @@ type fakeHolds struct{ orders []Hold }
 func (h *fakeHolds) Orders() []Hold { return h.orders }
 
 func (h *fakeHolds) Start(o Hold) error {
-	if deref(o.Tenant) == "nobody" {
-		return ErrUnknown
+	switch {
+	case deref(o.Tenant) == "nobody":
+		return ErrNoTenant
+	case deref(o.Upstream) == "nowhere":
+		return ErrNoUpstream
 	}
 	h.orders = append(h.orders, o)
 	return nil
@@ -259,7 +262,7 @@ func (h *fakeHolds) Start(o Hold) error {
 
 func (h *fakeHolds) End(Hold) error {
 	if len(h.orders) == 0 {
-		return ErrUnknown
+		return ErrNoOrder
 	}
 	h.orders = nil
 	return nil

@@ -76,7 +76,7 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request, actor string, o
 	}
 	x, ok := s.cfg.Explain(r.Context(), o.Tenant, o.Conversation)
 	if !ok {
-		refuse(w, notFound)
+		refuse(w, tenantNotFound)
 		return
 	}
 	s.cfg.Logger.LogAttrs(r.Context(), slog.LevelInfo, "a conversation was explained",

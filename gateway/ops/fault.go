@@ -9,7 +9,11 @@ import (
 type fault string
 
 const (
-	notFound         fault = "not_found"
+	notFound         fault = "not_found" // of the path
+	breakerNotFound  fault = "breaker_not_found"
+	tenantNotFound   fault = "tenant_not_found"
+	upstreamNotFound fault = "upstream_not_found"
+	orderNotFound    fault = "order_not_found"
 	methodNotAllowed fault = "method_not_allowed"
 	unauthorized     fault = "unauthorized"
 	foreignOrigin    fault = "foreign_origin"
@@ -28,6 +32,14 @@ func (f fault) row() (status int, text string) {
 	switch f {
 	case notFound:
 		return http.StatusNotFound, "There is nothing here"
+	case breakerNotFound:
+		return http.StatusNotFound, "There is no such breaker"
+	case tenantNotFound:
+		return http.StatusNotFound, "There is no such tenant"
+	case upstreamNotFound:
+		return http.StatusNotFound, "There is no such upstream"
+	case orderNotFound:
+		return http.StatusNotFound, "There is no such order"
 	case methodNotAllowed:
 		return http.StatusMethodNotAllowed, "The method is not allowed here"
 	case unauthorized:

@@ -21,7 +21,8 @@ type Holds interface {
 	Orders() []Hold
 
 	// Start gives an order in the place of an earlier one; End ends it. Both
-	// answer [ErrUnknown] for what there is not.
+	// answer [ErrNoTenant] or [ErrNoUpstream] for what there is not, and End
+	// [ErrNoOrder] for what is not held.
 	Start(Hold) error
 	End(Hold) error
 }

@@ -91,8 +91,8 @@ export const worst = (breakers) => severity.find((s) => breakers.some((b) => b.s
 
 /** What became of answers because of an upstream since a moment, and on the way to it. */
 export function effect(host, since) {
-  const sum = { answers: 0, degraded: 0, failed: 0, whole: true, since };
   const a = known.activity;
+  const sum = { known: a !== null, answers: 0, degraded: 0, failed: 0, whole: true, since };
   if (!a) return sum;
   // Answers were degraded before the breaker opened: from the first of the steps that led to it.
   const hurt = (step) => step.degradedBy[host] > 0;
@@ -109,11 +109,12 @@ export function effect(host, since) {
   return sum;
 }
 
-/** Sums over the last minutes. */
+/** Sums over the last minutes. `null`: not known yet. */
 export function lately(minutes) {
-  const sum = { answers: 0, degraded: 0, failed: 0 };
   const a = known.activity;
-  for (const step of a?.steps ?? []) {
+  if (!a) return null;
+  const sum = { answers: 0, degraded: 0, failed: 0 };
+  for (const step of a.steps) {
     if (new Date(a.at) - new Date(step.at) > minutes * 60_000) continue;
     for (const k of Object.keys(sum)) sum[k] += step[k];
   }

@@ -5,7 +5,7 @@ import { address, read } from "./api.js";
 
 /** What is known. `null`: not yet. */
 export const known = {
-  breakers: null, events: [], activity: null, cache: null, tenants: null, fleet: null, cacheOnly: null,
+  breakers: null, events: null, activity: null, cache: null, tenants: null, fleet: null, cacheOnly: null,
   link: "connecting", // live, polling, lost
   heard: null, // when anything was last answered
 };
@@ -55,8 +55,8 @@ function listen() {
   });
   stream.addEventListener("transition", (e) => {
     const t = JSON.parse(e.data);
-    if (known.events.some((o) => o.id === t.id && o.at === t.at)) return;
-    known.events = [...known.events, t].slice(-maxEvents);
+    if (known.events?.some((o) => o.id === t.id && o.at === t.at)) return;
+    known.events = [...(known.events ?? []), t].slice(-maxEvents);
     pushes++;
     const b = known.breakers?.find((o) => o.name === t.breaker);
     if (b) Object.assign(b, { state: t.to, since: t.at, reason: t.to === "closed" ? "" : t.cause }); // the figures follow

@@ -12,6 +12,7 @@ let withProbes = false;
 export const toggleProbes = () => { withProbes = !withProbes; };
 
 export function events(now) {
+  if (!known.events) return [h("p", { class: "soft" }, "Asking the gateway …")];
   if (!known.events.length) return [empty("Nothing has changed", "Every breaker is as it was when the gateway started.")];
   const all = known.events.filter((t) => withProbes || !isProbe(t)), newest = all.slice(-shown).reverse();
   const hidden = known.events.length - known.events.filter((t) => !isProbe(t)).length;

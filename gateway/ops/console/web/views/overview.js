@@ -45,7 +45,9 @@ function verdict(troubles, now) {
   if (forced.length) {
     return banner("hand", "hand", `${list(named(forced))} ${forced.length === 1 ? "is" : "are"} kept from answering by hand`, sentences(forced, now));
   }
-  const l = lately(10), lacking = l.degraded + l.failed;
+  const l = lately(10);
+  if (!l) return banner("plain", "half", "All breakers let calls through", "What callers are answered is not known yet.");
+  const lacking = l.degraded + l.failed;
   const said = lacking ? `${count(lacking, "answer")} of the last 10 minutes ${lacking === 1 ? "was" : "were"} not whole, none in the last minute.`
     : l.answers ? `All ${number(l.answers)} answers of the last 10 minutes were whole.` : "Nobody has asked for anything in the last 10 minutes.";
   return banner("good", "good", "Everything answers", `${count(known.breakers.length, "breaker")}, all letting calls through. ${said}`);
@@ -60,7 +62,8 @@ function sentence(t, now) {
 function sentences(list, now) {
   const failed = list.reduce((n, t) => n + t.effect.failed, 0);
   return `Since ${since(new Date(Math.min(...list.map((t) => t.since))), now)}. ` +
-    (failed ? `${count(failed, "document")} could not be given at all.` : "Conversations are still answered, with earlier copies or without the part.");
+    (list.some((t) => !t.effect.known) ? "What callers are answered is not known yet."
+      : failed ? `${count(failed, "document")} could not be given at all.` : "Conversations are still answered, with earlier copies or without the part.");
 }
 
 const banner = (tone, shape, title, ...text) =>
@@ -101,6 +104,7 @@ function why(b, now) {
 }
 
 function consequence(e) {
+  if (!e.known) return "how many documents it touches is not known yet";
   const started = e.whole ? "since then" : "in the last hour";
   if (!e.answers) return `no document was asked for ${started}`;
   return [h("strong", {}, `${number(e.degraded)} of ${count(e.answers, "document")}`), ` degraded ${started} (${percent(e.degraded, e.answers)})`,
@@ -117,9 +121,9 @@ function figures() {
   const l = lately(10), total = known.activity?.totals;
   const contact = known.activity?.parts.find((p) => p.part === "contact"), conversation = known.activity?.parts.find((p) => p.part === "conversation");
   return h("div", { class: "figures", key: "figures", role: "group", "aria-label": "The last 10 minutes" },
-    figure(number(l.answers), "answers, 10 min"),
-    figure(number(l.degraded), "of them degraded", l.degraded ? "warn" : ""),
-    figure(number(l.failed), "not answered at all", l.failed ? "bad" : ""),
+    figure(l ? number(l.answers) : "–", "answers, 10 min"),
+    figure(l ? number(l.degraded) : "–", "of them degraded", l?.degraded ? "warn" : ""),
+    figure(l ? number(l.failed) : "–", "not answered at all", l?.failed ? "bad" : ""),
     figure(millis(conversation?.p95Ms), "conversation, p95"),
     figure(millis(contact?.p95Ms), "contact, p95"),
     total ? figure(number(total.answers), "answers since the start") : null);
@@ -133,7 +137,8 @@ function upstreams() {
 }
 
 function parts() {
-  const all = (known.activity?.parts ?? []).filter((p) => !["link", "list"].includes(p.part)).toSorted(byPart);
+  if (!known.activity) return card("Parts, last 10 minutes", h("p", { class: "soft" }, "Not known yet"));
+  const all = known.activity.parts.filter((p) => !["link", "list"].includes(p.part)).toSorted(byPart);
   if (!all.length) return card("Parts, last 10 minutes", empty("No documents yet", "As soon as somebody asks for one, it shows here which parts were whole."));
   return card("Parts, last 10 minutes", h("ul", { class: "rows" }, all.map((p) => {
     const shown = Object.entries(p.states).filter(([s]) => s !== "skipped");
@@ -147,11 +152,11 @@ const legend = (...entries) => h("ul", { class: "legend" }, entries.map(([tone, 
 
 function answersText() {
   const l = lately(minutes);
-  return `Answers over the last ${minutes} minutes: ${l.answers}, of them ${l.degraded} degraded and ${l.failed} failed`;
+  return l === null ? `Answers over the last ${minutes} minutes: not known yet` : `Answers over the last ${minutes} minutes: ${l.answers}, of them ${l.degraded} degraded and ${l.failed} failed`;
 }
 
 function recent(now) {
-  const last = known.events.filter((t) => !isProbe(t)).slice(-5).reverse();
+  const last = (known.events ?? []).filter((t) => !isProbe(t)).slice(-5).reverse();
   if (!last.length) return null;
   return card("Latest changes", h("ol", { class: "timeline" }, last.map((t) => transitionRow(t, now))), h("p", { class: "actions" }, h("a", { href: "#events" }, "All events")));
 }
