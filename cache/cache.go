@@ -58,8 +58,13 @@ func (c Config) memoryBytes() uint64 {
 }
 
 // trailBytes bounds what is remembered of where records lead. From 32 MiB on it is taken
-// from what records may have.
-func (c Config) trailBytes() uint64 { return max(c.memoryBytes()/8, 4<<20) }
+// from what records may have. Without Redis there is nothing to follow.
+func (c Config) trailBytes() uint64 {
+	if c.Redis == nil {
+		return 0
+	}
+	return max(c.memoryBytes()/8, 4<<20)
+}
 
 func (c Config) recordBytes() uint64 {
 	if c.memoryBytes() < 8*c.trailBytes() {
@@ -86,6 +91,7 @@ type Cache struct {
 	behind chan struct{} // a token for each load that nobody waits for
 	crew   crew          // that loads run on
 	index  *Index
+	packer *packer
 	local  *localStore // leases and checkpoints of a cache without Redis
 	ring   *keyring    // nil: nothing is encrypted
 	log    *slog.Logger
@@ -93,7 +99,7 @@ type Cache struct {
 
 	born    time.Time
 	gap     atomic.Int64   // what was checked before this, in nanoseconds since born, is due
-	hearing sync.WaitGroup // of the listener, of who erases again, and of the governor
+	hearing sync.WaitGroup // of the listener, of who erases again, of the governor and the packer
 
 	// fence is held for reading by who puts something into memory, so that
 	// who drops or bans something under the lock meets it later or not at all.
@@ -138,6 +144,8 @@ func New(cfg Config) (*Cache, error) {
 	}
 	c.index = newIndex(c.remote)
 	c.closing, c.close = context.WithCancel(context.Background())
+	c.packer = newPacker(mem)
+	c.hearing.Go(func() { c.packer.run(c.closing.Done()) })
 	if c.remote != nil {
 		c.hearing.Go(newListener(c).run)
 		c.hearing.Go(c.eraseAgain)

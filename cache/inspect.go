@@ -12,7 +12,7 @@ type Copy struct {
 	State    State     // Cached, Stale or Absent
 	StoredAt time.Time // when the source was asked
 	Keep     time.Duration
-	Bytes    int // of its JSON
+	Bytes    int // that it takes: of its JSON, in memory perhaps packed
 }
 
 // Inspection is what the tiers have of one record.
@@ -58,14 +58,14 @@ func (c *Cache) copyOf(key Key, it *item, now time.Time) *Copy {
 	if state == Failed {
 		return nil
 	}
-	return &Copy{State: state, StoredAt: it.storedAt(), Keep: it.keep - it.age(now), Bytes: int(it.size)}
+	return &Copy{State: state, StoredAt: it.storedAt(), Keep: it.keep - it.age(now), Bytes: int(it.size.Load())}
 }
 
 // KindSize is how much of one kind there is.
 type KindSize struct {
 	Kind    string
 	Records int
-	Bytes   int // of JSON
+	Bytes   int // that they take
 }
 
 // Sizes says what memory has of a tenant, by kind. It looks at all that memory
@@ -82,7 +82,7 @@ func (c *Cache) Sizes(tenant string) []KindSize {
 			sizes = append(sizes, KindSize{Kind: key.Kind})
 		}
 		sizes[i].Records++
-		sizes[i].Bytes += int(it.size)
+		sizes[i].Bytes += int(it.size.Load())
 	}
 	slices.SortFunc(sizes, func(a, b KindSize) int { return cmp.Compare(a.Kind, b.Kind) })
 	return sizes

@@ -67,6 +67,18 @@ func (t *tie) mark(tenant string) Mark {
 	return Mark{kind: t.kind, key: Key{tenant, t.kind.name, t.id}, item: t.item}
 }
 
+// whole reports whether memory still has all copies that it was made of. To ask is
+// not to read them: else they would stay in memory for that.
+func (m *made) whole(tier *memory, tenant string) bool {
+	for i := range m.of {
+		t := &m.of[i]
+		if e, ok := tier.items.GetEntryQuietly(Key{tenant, t.kind.name, t.id}); !ok || e.Value != t.item {
+			return false
+		}
+	}
+	return true
+}
+
 // Keep keeps a value that was made of the marked copies in memory, until it has
 // not all of them any more. The key's kind is none of a loader's. size is in bytes,
 // and counts against the bound of memory beside what the marks take. Without marks, or

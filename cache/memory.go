@@ -24,7 +24,7 @@ type item struct {
 
 	about atomic.Pointer[[]subjectID] // nil: nobody has asked yet what it is about
 
-	size   uint32 // bytes of its JSON
+	size   atomic.Uint32 // bytes of its JSON, or fewer, see [Packer]
 	absent bool
 	shared bool // read from Redis: perhaps another replica's, by another clock
 	steady bool // see [Loader.Note]
@@ -45,7 +45,9 @@ type noted struct {
 // newItem makes an item of what the source was asked for at a moment of this
 // process' clock.
 func newItem(value any, size int, at time.Time, keep time.Duration) *item {
-	return &item{value: value, stored: at.UnixNano(), checked: int64(at.Sub(epoch)), keep: keep, size: uint32(min(size, math.MaxUint32))}
+	it := &item{value: value, stored: at.UnixNano(), checked: int64(at.Sub(epoch)), keep: keep}
+	it.size.Store(uint32(min(size, math.MaxUint32)))
+	return it
 }
 
 // storedAt is when the source was asked for it, by the clock on the wall.
@@ -145,7 +147,7 @@ func newMemory(bytes uint64) (*memory, error) {
 }
 
 func weigh(k Key, it *item) uint32 {
-	weight := itemOverhead + resident(len(k.ID)+int(it.size))
+	weight := itemOverhead + resident(len(k.ID)+int(it.size.Load()))
 	return uint32(min(weight, math.MaxUint32))
 }
 
@@ -170,6 +172,17 @@ func (m *memory) put(key Key, it *item) bool {
 		return it, otter.WriteOp
 	})
 	return kept
+}
+
+// weighAgain notes that a record takes so many bytes now.
+func (m *memory) weighAgain(key Key, it *item, bytes int) {
+	m.items.ComputeIfPresent(key, func(old *item) (*item, otter.ComputeOp) {
+		it.size.Store(uint32(min(bytes, math.MaxUint32)))
+		if old != it {
+			return old, otter.CancelOp
+		}
+		return it, otter.WriteOp
+	})
 }
 
 // admit is put for what Redis has. While memory is full it has no room for what

@@ -73,6 +73,7 @@ type MemoryStats struct {
 	Maximum uint64 // what that may be now
 
 	Evicted, EvictedBytes uint64 // records that had to go for want of room, and their weight
+	Packed, Unpacked      uint64 // records that were made smaller for want of room, and that were read too often for that; see [Packer]
 }
 
 // kindCounters are the counters behind [KindStats].
@@ -98,7 +99,8 @@ type redisCounters struct {
 // Stats returns the counters.
 func (c *Cache) Stats() Stats {
 	s := Stats{Memory: MemoryStats{Entries: c.memory.items.EstimatedSize(), Bytes: c.memory.items.WeightedSize(), Maximum: c.memory.items.GetMaximum(),
-		Evicted: c.memory.evicted.Load(), EvictedBytes: c.memory.evictedBytes.Load()}}
+		Evicted: c.memory.evicted.Load(), EvictedBytes: c.memory.evictedBytes.Load(),
+		Packed: c.packer.packed.Load(), Unpacked: c.packer.unpacked.Load()}}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	for _, name := range slices.Sorted(maps.Keys(c.kinds)) {

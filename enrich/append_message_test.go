@@ -40,12 +40,12 @@ func TestThreadIsAsEncoded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(decoded(t, want), decoded(t, got.json)); diff != "" {
+			if diff := cmp.Diff(decoded(t, want), decoded(t, got.json())); diff != "" {
 				t.Errorf("thread %d, hide %t (-encoding/json +ours):\n%s", i, hide, diff)
 			}
-			compact, err := upstream.Compact(got.json)
-			if err != nil || string(compact) != string(got.json) {
-				t.Errorf("thread %d: not compact: %s", i, got.json)
+			compact, err := upstream.Compact(got.json())
+			if err != nil || string(compact) != string(got.json()) {
+				t.Errorf("thread %d: not compact: %s", i, got.json())
 			}
 		}
 	}

@@ -96,7 +96,11 @@ func appendFloat(b []byte, f *float64) []byte {
 	if abs := math.Abs(*f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
 		format = 'e'
 	}
-	return strconv.AppendFloat(b, *f, format, -1, 64)
+	b = strconv.AppendFloat(b, *f, format, -1, 64)
+	if n := len(b); format == 'e' && b[n-4] == 'e' && b[n-2] == '0' { // e-07 is e-7 there
+		b = append(b[:n-2], b[n-1])
+	}
+	return b
 }
 
 // appendMember writes a member that is left out where it has no value.

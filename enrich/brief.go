@@ -42,9 +42,11 @@ func sharedRole(role string) string {
 
 // seen is the thread as far as Derive looks at it.
 func (t *thread) seen() *upstream.Thread {
-	briefs := t.briefs
-	if t.unread {
-		briefs = readBriefs(t.json)
+	var briefs []brief
+	if known := t.briefs.Load(); known != nil {
+		briefs = *known
+	} else {
+		briefs = readBriefs(t.json())
 	}
 	messages, times := make([]upstream.Message, len(briefs)), make([]upstream.Time, len(briefs))
 	for i, b := range briefs {
@@ -55,6 +57,12 @@ func (t *thread) seen() *upstream.Thread {
 		}
 	}
 	return &upstream.Thread{Messages: messages}
+}
+
+// Pack implements [cache.Packer].
+func (t *thread) Pack() (bytes int, ok bool) {
+	t.briefs.Store(nil)
+	return t.text.Pack()
 }
 
 // fitted returns b without room for more, if that is worth a copy.

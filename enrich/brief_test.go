@@ -19,7 +19,7 @@ func TestThreadIsSeenAsItWas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	read, err := decodeThread(stored.json)
+	read, err := decodeThread(stored.json())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func TestThreadIsSeenAsItWas(t *testing.T) {
 			t.Errorf("%s (-said +seen):\n%s", name, diff)
 		}
 	}
-	if len(stored.json)+len(stored.json)/8 < cap(stored.json) {
-		t.Errorf("%d bytes take the place of %d", len(stored.json), cap(stored.json))
+	if len(stored.json())+len(stored.json())/8 < cap(stored.json()) {
+		t.Errorf("%d bytes take the place of %d", len(stored.json()), cap(stored.json()))
 	}
 }

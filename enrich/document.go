@@ -100,13 +100,13 @@ func (j *join) derive() (status upstream.Status, attention []upstream.AttentionI
 // body is a document up to its reports. Its pieces are those that the cache keeps.
 type body struct {
 	head
-	messages, items []byte // nil: null
+	messages, items *text
 }
 
 func (p *body) append(b []byte) []byte {
 	b = p.head.append(append(b, '{'))
-	b = appendRaw(append(b, `,"messages":`...), p.messages)
-	b = appendRaw(append(b, `,"attentionItems":`...), p.items)
+	b = p.messages.append(append(b, `,"messages":`...))
+	b = p.items.append(append(b, `,"attentionItems":`...))
 	return append(b, ',')
 }
 
@@ -114,16 +114,16 @@ func (p *body) append(b []byte) []byte {
 func (j *join) document() (*Document, body) {
 	status, derived, count := j.derive()
 	if _, ok := j.t.Store.(upstream.AttentionReader); !ok && j.r.wants(PartAttentionItems) {
-		j.itemsReport, j.items = j.convReport, appendJSON(nil, derived)
+		j.itemsReport, j.items = j.convReport, with(new(text), appendJSON(nil, derived))
 	}
 	b := body{head: newHead(j.t, j.conversation, &j.side), items: j.items}
 	b.status, b.count, b.costs = status, int32(min(count, math.MaxInt32)), j.r.Costs
 	if j.thread != nil {
-		b.messages = j.thread.json
+		b.messages = &j.thread.text
 	}
 	spare := j.e.spares.Get().(*spare)
 	d, w := &spare.doc, &spare.builder
-	w.begin(slices.Grow(d.Body[:0], 2048+len(b.messages)+len(b.contact)+len(b.account)+len(b.items)))
+	w.begin(slices.Grow(d.Body[:0], 2048+b.messages.size()+b.contact.size()+b.account.size()+b.items.size()))
 	w.b = b.append(w.b)
 	parts := append(d.Parts[:0],
 		NamedReport{string(PartConversation), j.convReport}, NamedReport{string(PartMessages), j.threadReport},
@@ -156,49 +156,65 @@ func complete(link Report, parts []NamedReport) bool {
 // head is what a document and a list row have in common: the conversation's
 // own fields, and the records of the CRM.
 type head struct {
-	c                *upstream.Conversation
-	ids              *[3]string // of the conversation, the contact and the account
-	contact, account []byte     // nil: null
+	c                *upstream.Conversation // nil: copied is shown
+	copied           *conversation
+	ids              *ids
+	contact, account *text
 	status           upstream.Status
 	count            int32
 	costs            bool // totalCost may be shown
 	hide             bool // variables may not
 }
 
+// ids are what a head begins with. Those of records are arrays, as [Shown] needs slices.
+type ids struct {
+	conversation, contact, account [1]string
+	tenant, workspace, channel     string
+}
+
 func newHead(t *Tenant, c *upstream.Conversation, s *side) head {
 	return head{
-		c: c, ids: &[3]string{c.ID, s.contactID, s.accountID}, contact: s.contactJSON, account: s.accountJSON,
+		c: c, ids: &ids{[1]string{c.ID}, [1]string{s.contactID}, [1]string{s.accountID}, c.TenantID, c.WorkspaceID, c.ChannelID}, contact: s.contactText, account: s.accountText,
 		hide: t.hides(hideVariables),
 	}
 }
 
 // shown is what is shown of the conversation.
 func (h *head) shown() Shown {
-	s := Shown{Conversations: h.ids[0:1:1]}
+	s := Shown{Conversations: h.ids.conversation[:]}
 	if h.contact != nil {
-		s.Contacts = h.ids[1:2:2]
+		s.Contacts = h.ids.contact[:]
 	}
 	if h.account != nil {
-		s.Accounts = h.ids[2:3:3]
+		s.Accounts = h.ids.account[:]
 	}
 	return s
 }
 
 func (h *head) append(b []byte) []byte {
-	b = appendRaw(append(h.fields(b), `,"contact":`...), h.contact)
-	return appendRaw(append(b, `,"account":`...), h.account)
+	if h.c == nil {
+		b = h.copied.fields(b, h)
+	} else {
+		b = h.fields(b, h.c)
+	}
+	b = h.contact.append(append(b, `,"contact":`...))
+	return h.account.append(append(b, `,"account":`...))
+}
+
+// named writes what comes first of the conversation's own fields.
+func (h *head) named(b []byte) []byte {
+	b = appendString(append(b, `"id":`...), h.ids.conversation[0])
+	b = appendString(append(b, `,"tenantId":`...), h.ids.tenant)
+	b = appendString(append(b, `,"workspaceId":`...), h.ids.workspace)
+	b = appendString(append(b, `,"channelId":`...), h.ids.channel)
+	b = appendID(append(b, `,"contactId":`...), h.ids.contact[0])
+	b = appendID(append(b, `,"accountId":`...), h.ids.account[0])
+	return appendString(append(b, `,"status":`...), string(h.status))
 }
 
 // fields writes the conversation's own.
-func (h *head) fields(b []byte) []byte {
-	c := h.c
-	b = appendString(append(b, `"id":`...), c.ID)
-	b = appendString(append(b, `,"tenantId":`...), c.TenantID)
-	b = appendString(append(b, `,"workspaceId":`...), c.WorkspaceID)
-	b = appendString(append(b, `,"channelId":`...), c.ChannelID)
-	b = appendID(append(b, `,"contactId":`...), h.ids[1])
-	b = appendID(append(b, `,"accountId":`...), h.ids[2])
-	b = appendString(append(b, `,"status":`...), string(h.status))
+func (h *head) fields(b []byte, c *upstream.Conversation) []byte {
+	b = h.named(b)
 	b = appendOptional(append(b, `,"summary":`...), c.Summary)
 	b = appendOptional(append(b, `,"subject":`...), c.Subject)
 	b = appendOptional(append(b, `,"outcome":`...), c.Outcome)
@@ -219,7 +235,7 @@ func (h *head) fields(b []byte) []byte {
 	b = appendParty(append(b, `,"whatsappSender":`...), c.WhatsappSender)
 	b = appendParty(append(b, `,"customer":`...), c.Customer)
 	if h.costs && c.TotalCost != nil {
-		b = appendJSON(append(b, `,"totalCost":`...), *c.TotalCost)
+		b = appendFloat(append(b, `,"totalCost":`...), c.TotalCost)
 	}
 	return b
 }

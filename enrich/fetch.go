@@ -140,7 +140,7 @@ func (e *Enricher) thread(ctx context.Context, t *Tenant, id string, looked bool
 			return nil, false, upstream.BadResponse
 		}
 		if !t.derives() {
-			th.briefs, th.unread = nil, true
+			th.briefs.Store(nil)
 		}
 		return th, true, nil
 	})
@@ -159,7 +159,7 @@ func (e *Enricher) attention(ctx context.Context, t *Tenant, store upstream.Atte
 		if err != nil {
 			return nil, false, upstream.BadResponse
 		}
-		return &items{b}, true, nil
+		return with(new(items), b), true, nil
 	})
 }
 
@@ -187,7 +187,7 @@ func (e *Enricher) list(ctx context.Context, t *Tenant, q upstream.ListQuery) (u
 	}
 	rows, _ := e.records.of(t)
 	for _, row := range page.Rows { // a copy: what points into the page keeps all of it alive
-		rows.Note(t.ID, row.ID, &row)
+		rows.Note(t.ID, row.ID, keepConversation(&row))
 	}
 	e.proofs.notePlace(t, q, page.Rows)
 	return page, nil

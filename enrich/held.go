@@ -23,10 +23,14 @@ func (j *join) held(ctx context.Context) bool {
 	h := &holder{j: j, ctx: ctx, marks: make([]cache.Mark, 0, 6)}
 	rows, _ := j.e.records.of(j.t)
 	res, ok := take(h, rows, j.r.ID)
-	if !ok || !j.mayShow(res.Value) {
+	if !ok {
 		return false
 	}
-	a := j.t.anchor(res.Value)
+	c := res.Value.record()
+	if !j.mayShow(c) {
+		return false
+	}
+	a := j.t.anchor(c).cloned()
 	side, ok := h.side(a)
 	if !ok || !h.thread() || !h.items() {
 		return false
@@ -70,7 +74,7 @@ func (h *holder) items() bool {
 	if !ok {
 		return false
 	}
-	j.listed, j.items, j.itemsReport = res.Value, res.Value.json, report(j.start, j.t.StoreName, res)
+	j.listed, j.items, j.itemsReport = res.Value, &res.Value.text, report(j.start, j.t.StoreName, res)
 	j.itemsReport.Took = time.Since(j.start)
 	return true
 }
@@ -94,7 +98,7 @@ func (h *holder) side(a anchor) (s side, ok bool) {
 		if !ok {
 			return s, false
 		}
-		s.contact, s.found, s.contactJSON = report(j.start, j.t.CRMName, res), res.Value, res.Value.json
+		s.contact, s.found, s.contactText = report(j.start, j.t.CRMName, res), res.Value, &res.Value.text
 		if !a.linked {
 			s.accountID = res.Value.accountID
 		}
@@ -104,7 +108,7 @@ func (h *holder) side(a anchor) (s side, ok bool) {
 		if !ok {
 			return s, false
 		}
-		s.account, s.owner, s.accountJSON = report(j.start, j.t.CRMName, res), res.Value, res.Value.json
+		s.account, s.owner, s.accountText = report(j.start, j.t.CRMName, res), res.Value, &res.Value.text
 	}
 	r.sides[0] = s
 	r.dropUnwanted()

@@ -30,13 +30,13 @@ type join struct {
 	messages  pending[*thread] // good where messages are wanted
 	attention pending[*items]  // good where the store is asked for them
 
-	copied       *upstream.Conversation // as the cache has it
+	copied       *conversation // as the cache has it
 	conversation *upstream.Conversation
 	convReport   Report
 	thread       *thread
 	threadReport Report
 	listed       *items // as the store has them
-	items        []byte
+	items        *text
 	itemsReport  Report
 	side         side
 }
@@ -100,12 +100,13 @@ func (j *join) run(ctx context.Context) error {
 	}
 	_, reader := j.t.proves()
 	var ahead *guess
-	early := (known.Value != nil || reader) && j.mayShow(known.Value)
+	seen := known.Value.record()
+	early := (seen != nil || reader) && j.mayShow(seen)
 	if early {
 		j.ask(ctx, true)
-		ahead = j.guess(ctx, known.Value)
+		ahead = j.guess(ctx, seen)
 	}
-	res := j.e.loadConversation(ctx, j.t, j.r.ID, known.Value)
+	res := j.e.loadConversation(ctx, j.t, j.r.ID, seen)
 	j.convReport = report(j.start, j.t.StoreName, res)
 	err := conversationError(res)
 	if err == nil {
@@ -116,7 +117,7 @@ func (j *join) run(ctx context.Context) error {
 		j.messages.leave()
 		j.attention.leave()
 		ahead.drop()
-		if _, raw := errors.AsType[*upstream.Error](err); !raw && !reader && known.Value == nil {
+		if _, raw := errors.AsType[*upstream.Error](err); !raw && !reader && seen == nil {
 			return boundHit(err)
 		}
 		return err
@@ -213,7 +214,7 @@ func (j *join) take(ctx context.Context) {
 		res, at := j.attention.wait(ctx)
 		j.itemsReport, j.listed = report(j.start, j.t.StoreName, res), res.Value
 		if res.Value != nil {
-			j.items = res.Value.json
+			j.items = &res.Value.text
 		}
 		j.itemsReport.Took = max(0, at.Sub(j.start))
 	}
@@ -228,18 +229,19 @@ func (j *join) mayShow(c *upstream.Conversation) bool {
 // adopt takes the conversation that the document is about, if the credential
 // may see its workspace. Records are shared and never changed: the document's
 // own copy is.
-func (j *join) adopt(res cache.Result[*upstream.Conversation]) error {
-	if !j.mayShow(res.Value) {
+func (j *join) adopt(res cache.Result[*conversation]) error {
+	c := res.Value.record()
+	if !j.mayShow(c) {
 		return hidden(res)
 	}
-	own := *res.Value
+	own := *c
 	j.t.place(&own)
 	j.copied, j.conversation = res.Value, &own
 	j.convReport.Took = time.Since(j.start)
 	if own.Linked {
-		l := link{ContactID: deref(own.ContactID), AccountID: deref(own.AccountID)}
 		if j.convReport.State == Fresh {
-			j.e.records.links.Put(j.t.ID, j.linkID, &l)
+			a := j.t.anchor(&own).cloned()
+			j.e.records.links.Put(j.t.ID, j.linkID, &link{ContactID: a.contactID, AccountID: a.accountID})
 		}
 	}
 	return nil
@@ -248,7 +250,7 @@ func (j *join) adopt(res cache.Result[*upstream.Conversation]) error {
 // hidden is what is said of a conversation in a workspace that the credential
 // may not see: what would be said of an id that nobody knows. While the store
 // cannot be asked, that is no 404, however old the copy that tells us better.
-func hidden(res cache.Result[*upstream.Conversation]) error {
+func hidden(res cache.Result[*conversation]) error {
 	asked := errors.Is(res.Err, errUnlisted) || errors.Is(res.Err, cache.ErrRevalidating) || errors.Is(res.Err, cache.ErrBusy)
 	if res.State == cache.Stale && res.Err != nil && !asked {
 		return res.Err

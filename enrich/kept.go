@@ -3,10 +3,12 @@ package enrich
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/weft-gateway/weft/cache"
+	"github.com/weft-gateway/weft/upstream"
 )
 
 // kept is a document that was made of copies within their time, without what
@@ -22,9 +24,9 @@ type kept struct {
 	reports [len(keptParts)]keptReport
 }
 
-// keptWeight is what a kept document weighs, in bytes: itself (288), its ids (48) and
-// its tag (32).
-const keptWeight = 368
+// keptWeight is what a kept document weighs beside its ids' text, in bytes: itself (224),
+// its ids (96) and its tag (32).
+const keptWeight = 352
 
 // keptParts are the names of a document's reports, in their order.
 var keptParts = [...]string{string(PartConversation), string(PartMessages), string(PartContact), string(PartAccount), string(PartAttentionItems), "link"}
@@ -121,7 +123,7 @@ func newVariants() (kinds [32]string) {
 func (e *Enricher) Kept(t *Tenant, r Request) *Document {
 	start := time.Now()
 	k, ok := e.cfg.Cache.Kept(cache.Key{Tenant: t.ID, Kind: e.variants[r.variant()], ID: r.ID}).(*kept)
-	if !ok || k.e != e || k.t != t || !allowed(r.Workspaces, k.c.WorkspaceID) {
+	if !ok || k.e != e || k.t != t || !allowed(r.Workspaces, k.ids.workspace) {
 		return nil
 	}
 	return k.document(&e.spares.Get().(*spare).doc, start)
@@ -165,28 +167,34 @@ func (j *join) keep(d *Document, b body) {
 	if !ok {
 		return
 	}
-	size := keptWeight
-	if j.placed() {
-		size += conversationWeight
-	} else {
-		b.c = j.copied
-	}
+	b.c, b.copied, b.ids, b.status = nil, j.copied, b.ids.clone(j.t), upstream.Status(strings.Clone(string(b.status)))
+	size := keptWeight + b.ids.size()
 	if j.listed == nil { // derived for this document
-		size += len(b.items)
+		size += b.items.size()
 	}
 	k := &kept{e: j.e, t: j.t, body: b, rule: j.side.rule, tag: d.Tag, reports: reports}
 	key := cache.Key{Tenant: j.t.ID, Kind: j.e.variants[j.r.variant()], ID: j.r.ID}
 	j.e.cfg.Cache.Keep(key, k, size, marks)
 }
 
-// conversationWeight is what the document's own copy of the conversation weighs, in bytes.
-const conversationWeight = 288
+// size is how long the text of the ids is that clone makes, in bytes.
+func (i *ids) size() int {
+	return len(i.conversation[0]) + len(i.contact[0]) + len(i.account[0]) + len(i.workspace) + len(i.channel)
+}
 
-// placed reports whether the conversation that is shown has what its copy in memory
-// has not.
-func (j *join) placed() bool {
-	c, copied := j.conversation, j.copied
-	return c.WorkspaceID != copied.WorkspaceID || c.ChannelID != copied.ChannelID || c.TenantID != copied.TenantID
+// clone returns ids that keep nothing else alive.
+func (i *ids) clone(t *Tenant) *ids {
+	var b strings.Builder
+	b.Grow(i.size())
+	all := []*string{&i.conversation[0], &i.contact[0], &i.account[0], &i.workspace, &i.channel}
+	for _, s := range all {
+		b.WriteString(*s)
+	}
+	own, text := &ids{tenant: t.ID}, b.String()
+	for n, s := range []*string{&own.conversation[0], &own.contact[0], &own.account[0], &own.workspace, &own.channel} {
+		*s, text = text[:len(*all[n])], text[len(*all[n]):]
+	}
+	return own
 }
 
 // marks are those of all copies that the document was made of.

@@ -108,11 +108,37 @@ func (w *weather) happen() {
 		time.Sleep(time.Duration(w.rnd.IntN(4000)) * time.Millisecond)
 	case 13:
 		time.Sleep(time.Duration(w.rnd.IntN(400)) * time.Second)
+	case 14, 15, 16:
+		w.squeeze(t, id, con, acc)
 	default:
 		all := w.requests(id)
 		_, _ = w.e.Conversation(w.t.Context(), t, all[w.rnd.IntN(len(all))]) // failing is part of it
 		time.Sleep(time.Duration(w.rnd.IntN(300)) * time.Millisecond)
 	}
+}
+
+// squeeze packs, or unpacks, some of what memory has.
+func (w *weather) squeeze(t *Tenant, id, con, acc string) {
+	var all []cache.Packer
+	all = recalled(all, w.records(t), t.ID, id)
+	all = recalled(all, w.e.records.threads, t.ID, t.threadKey(id))
+	all = recalled(all, w.e.records.attention, t.ID, id)
+	all = recalled(all, w.e.records.contacts, t.ID, con)
+	all = recalled(all, w.e.records.accounts, t.ID, acc)
+	for _, p := range all {
+		if w.rnd.IntN(4) > 0 {
+			p.Pack()
+		} else {
+			p.Unpack()
+		}
+	}
+}
+
+func recalled[V cache.Packer](all []cache.Packer, l *cache.Loader[V], tenant, id string) []cache.Packer {
+	if v, ok := l.Recall(tenant, id); ok {
+		return append(all, v)
+	}
+	return all
 }
 
 // linkOf is the key by which conversation n is linked, where the store does not say it.
@@ -121,7 +147,7 @@ func (w *weather) linkOf(n int) string {
 	return w.row.anchor(&c).key()
 }
 
-func (w *weather) records(t *Tenant) *cache.Loader[*upstream.Conversation] {
+func (w *weather) records(t *Tenant) *cache.Loader[*conversation] {
 	l, _ := w.e.records.of(t)
 	return l
 }

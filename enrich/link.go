@@ -46,6 +46,13 @@ func (t *Tenant) anchor(c *upstream.Conversation) anchor {
 	return anchor{}
 }
 
+// cloned keeps nothing of the conversation alive, whose texts share memory: the ids
+// become keys of what is kept.
+func (a anchor) cloned() anchor {
+	a.contactID, a.accountID = strings.Clone(a.contactID), strings.Clone(a.accountID)
+	return a
+}
+
 // key is the anchor's cache id.
 func (a anchor) key() string {
 	sum := sha256.Sum256([]byte(a.value))

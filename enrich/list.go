@@ -65,7 +65,7 @@ type listing struct {
 func (l *listing) enrich(ctx context.Context) {
 	anchors := make([]anchor, len(l.rows))
 	for i := range l.rows {
-		anchors[i] = l.t.anchor(&l.rows[i])
+		anchors[i] = l.t.anchor(&l.rows[i]).cloned()
 	}
 	want := wanted{
 		contact: slices.Contains(l.r.Include, PartContact),
@@ -118,10 +118,10 @@ func (l *listing) shown() (s Shown) {
 	for i := range l.rows {
 		of := &l.sides[i]
 		s.Conversations = append(s.Conversations, l.rows[i].ID)
-		if of.contactJSON != nil && !contacts[of.contactID] {
+		if of.contactText != nil && !contacts[of.contactID] {
 			contacts[of.contactID], s.Contacts = true, append(s.Contacts, of.contactID)
 		}
-		if of.accountJSON != nil && !accounts[of.accountID] {
+		if of.accountText != nil && !accounts[of.accountID] {
 			accounts[of.accountID], s.Accounts = true, append(s.Accounts, of.accountID)
 		}
 	}

@@ -94,7 +94,7 @@ func (e *Enricher) knownBy(ctx context.Context, t *Tenant, contactID string) ([]
 
 // keysOf are the ids of the links by which a contact can be found.
 func (t *Tenant) keysOf(c *contact) []string {
-	full, err := decodeJSON[upstream.Contact](c.json)
+	full, err := decodeJSON[upstream.Contact](c.json())
 	if err != nil {
 		return nil
 	}
@@ -163,8 +163,8 @@ func newAbout(tenants []*Tenant) about {
 
 // conversation is about the contact that its store names, or about whoever its
 // link leads to.
-func (a about) conversation(tenant, _ string, c *upstream.Conversation) []string {
-	t := a.tenants[tenant]
+func (a about) conversation(tenant, _ string, kept *conversation) []string {
+	c, t := kept.record(), a.tenants[tenant]
 	if c == nil || t == nil {
 		return nil
 	}

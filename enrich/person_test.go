@@ -103,7 +103,7 @@ func TestEraseByWhatTheContactShows(t *testing.T) {
 		w.e.records.contacts.Put(tenantID, "con-1", rec)
 		for i := 1; i <= 2; i++ {
 			c := conv(i)
-			w.e.records.rows.Put(tenantID, c.ID, &c)
+			w.e.records.rows.Put(tenantID, c.ID, keepConversation(&c))
 		}
 		if err := w.e.Erase(t.Context(), w.row, "con-1"); err != nil {
 			t.Fatal(err)
@@ -134,7 +134,7 @@ func TestEraseAsksTheCRM(t *testing.T) {
 			w := newWorld(t, 2)
 			for i := 1; i <= 2; i++ {
 				c := conv(i)
-				w.e.records.rows.Put(tenantID, c.ID, &c)
+				w.e.records.rows.Put(tenantID, c.ID, keepConversation(&c))
 			}
 			w.crm.failing(upstream.OpContacts, tt.err)
 			if tt.gone {
@@ -158,7 +158,7 @@ func TestEraseByLink(t *testing.T) {
 		w := newWorld(t, 2)
 		for i := 1; i <= 2; i++ {
 			c := conv(i)
-			w.e.records.rows.Put(tenantID, c.ID, &c)
+			w.e.records.rows.Put(tenantID, c.ID, keepConversation(&c))
 			w.e.records.links.Put(tenantID, w.row.anchor(&c).key(), &link{ContactID: fmt.Sprintf("con-%d", i)})
 		}
 		if err := w.e.Erase(t.Context(), w.row, "con-1"); err != nil {
@@ -192,7 +192,7 @@ func TestKeysOfAContact(t *testing.T) {
 	if diff := cmp.Diff(want, slices.Compact(got)); diff != "" {
 		t.Errorf("keys (-want +got):\n%s", diff)
 	}
-	if got := tenant.keysOf(&contact{json: []byte("{")}); got != nil {
+	if got := tenant.keysOf(with(new(contact), []byte("{"))); got != nil {
 		t.Errorf("of what is no contact: %q", got)
 	}
 }

@@ -67,23 +67,23 @@ func (p *proofs) follow(old *proofs) {
 
 // loadConversation reads one conversation, or its row. A known copy is what
 // the cache holds, nil for none.
-func (e *Enricher) loadConversation(ctx context.Context, t *Tenant, id string, known *upstream.Conversation) cache.Result[*upstream.Conversation] {
+func (e *Enricher) loadConversation(ctx context.Context, t *Tenant, id string, known *upstream.Conversation) cache.Result[*conversation] {
 	reader, proves := t.proves()
 	op := upstream.OpList
 	if proves {
 		op = upstream.OpConversation
 	}
-	load := func(ctx context.Context) (*upstream.Conversation, bool, error) {
+	load := func(ctx context.Context) (*conversation, bool, error) {
 		if proves {
 			c, err := called(ctx, t.StoreName, op, 1, func(ctx context.Context) (upstream.Conversation, error) { return reader.Conversation(ctx, id) })
-			return &c, err == nil, err
+			return keepConversation(&c), err == nil, err
 		}
 		prove := func() (map[string]*upstream.Conversation, error) { return e.proofs.prove(ctx, t, id, false) }
 		if known != nil {
 			prove = func() (map[string]*upstream.Conversation, error) { return e.proofs.refresh(ctx, t, known) }
 		}
 		rows, err := prove()
-		return rows[id], rows[id] != nil, err
+		return keepConversation(rows[id]), rows[id] != nil, err
 	}
 	opt := e.staleNow(t.Store, op)
 	opt.SkipRedis = true // the request began by asking it

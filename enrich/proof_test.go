@@ -80,7 +80,7 @@ func TestUnprovenIsNotKept(t *testing.T) {
 			t.Fatalf("got %s", got)
 		}
 		if res := w.e.records.threads.Peek(t.Context(), w.row.ID, []string{"conv-9999999"}, false)[0]; res.Value != nil {
-			t.Errorf("the foreign messages are in the cache: %s", res.Value.json)
+			t.Errorf("the foreign messages are in the cache: %s", res.Value.json())
 		}
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/weft-gateway/weft/cache"
@@ -43,21 +45,30 @@ const (
 // thread is the messages part as it is kept: the array as it is spliced, and
 // of each message what Derive looks at.
 type thread struct {
-	json   []byte
-	briefs []brief
-	unread bool // briefs are to be read of json
+	text
+	briefs atomic.Pointer[[]brief] // nil: they are to be read of the text
 }
 
 // items is the attention items part: a JSON array.
-type items struct{ json []byte }
+type items struct{ text }
 
 // contact and account are records as they are spliced, with their join keys.
 type contact struct {
+	text
 	id, accountID string
-	json          []byte
 }
 
-type account struct{ json []byte }
+type account struct{ text }
+
+// name sets the join keys, so that they keep nothing else alive.
+func (c *contact) name(id, accountID string) {
+	var b strings.Builder
+	b.Grow(len(id) + len(accountID))
+	b.WriteString(id)
+	b.WriteString(accountID)
+	both := b.String()
+	c.id, c.accountID = both[:len(id)], both[len(id):]
+}
 
 // link is what a look-up in the CRM came to, or what the store last said.
 type link struct {
@@ -68,8 +79,8 @@ type link struct {
 
 // records are the loaders, one a kind.
 type records struct {
-	conversations *cache.Loader[*upstream.Conversation]
-	rows          *cache.Loader[*upstream.Conversation]
+	conversations *cache.Loader[*conversation]
+	rows          *cache.Loader[*conversation]
 	threads       *cache.Loader[*thread]
 	attention     *cache.Loader[*items]
 	contacts      *cache.Loader[*contact]
@@ -89,15 +100,15 @@ func newRecords(cfg Config) (records, error) {
 	list := cache.Policy{Fresh: cfg.Conversation.Fresh, Stale: min(cfg.Conversation.Stale, listStale), Missing: unknownFor}
 	errs := make([]error, 9)
 	who := newAbout(cfg.Tenants)
-	r.conversations, errs[0] = newLoader(cfg, kindConversation, part, store, encodeConversation, decodeConversation, ownConversation, who.conversation)
+	r.conversations, errs[0] = newLoader(cfg, kindConversation, part, store, encodeKept, decodeKept, ownConversation, who.conversation)
 	forever := cache.Policy{Fresh: provenFor, Stale: provenFor, Missing: unknownFor}
 	r.places, errs[8] = newLoader(cfg, kindPlace, forever, store, encodeJSON[*string], decodeJSON[string], ownConversation, nil)
 	// Proving a conversation may take several calls: its bound is the request's.
-	r.rows, errs[7] = newLoader(cfg, kindRow, row, cfg.Request-margin, encodeConversation, decodeConversation, ownConversation, who.conversation)
-	r.threads, errs[1] = newLoader(cfg, kindThread, part, store, func(t *thread) ([]byte, error) { return t.json, nil }, decodeThread, ownConversation, nil)
-	r.attention, errs[2] = newLoader(cfg, kindAttention, part, store, func(i *items) ([]byte, error) { return i.json, nil }, decodeItems, ownConversation, nil)
-	r.contacts, errs[3] = newLoader(cfg, kindContact, cfg.Contact, crm, func(c *contact) ([]byte, error) { return c.json, nil }, decodeContact, ownContact, nil)
-	r.accounts, errs[4] = newLoader(cfg, kindAccount, cfg.Account, crm, func(a *account) ([]byte, error) { return a.json, nil }, decodeAccount, nil, nil)
+	r.rows, errs[7] = newLoader(cfg, kindRow, row, cfg.Request-margin, encodeKept, decodeKept, ownConversation, who.conversation)
+	r.threads, errs[1] = newLoader(cfg, kindThread, part, store, func(t *thread) ([]byte, error) { return t.json(), nil }, decodeThread, ownConversation, nil)
+	r.attention, errs[2] = newLoader(cfg, kindAttention, part, store, func(i *items) ([]byte, error) { return i.json(), nil }, decodeItems, ownConversation, nil)
+	r.contacts, errs[3] = newLoader(cfg, kindContact, cfg.Contact, crm, func(c *contact) ([]byte, error) { return c.json(), nil }, decodeContact, ownContact, nil)
+	r.accounts, errs[4] = newLoader(cfg, kindAccount, cfg.Account, crm, func(a *account) ([]byte, error) { return a.json(), nil }, decodeAccount, nil, nil)
 	r.links, errs[5] = newLoader(cfg, kindLink, cfg.Link, crm, encodeLink, decodeLink, ownLink, who.link)
 	r.lists, errs[6] = newLoader(cfg, kindList, list, store, encodePage, decodeJSON[upstream.Page], nil, who.page)
 	return r, errors.Join(errs...)
@@ -108,7 +119,7 @@ func newRecords(cfg Config) (records, error) {
 func loadTime(call time.Duration) time.Duration { return 2*call + slack }
 
 // of returns the loader of the tenant's conversations, and the kind it keeps.
-func (r *records) of(t *Tenant) (*cache.Loader[*upstream.Conversation], string) {
+func (r *records) of(t *Tenant) (*cache.Loader[*conversation], string) {
 	if _, ok := t.proves(); ok {
 		return r.conversations, kindConversation
 	}
@@ -151,24 +162,25 @@ func decodeJSON[V any](b []byte) (*V, error) {
 
 // newThread makes the messages part of what the store answered.
 func newThread(t upstream.Thread, hideCalls bool) (*thread, error) {
-	out := &thread{briefs: make([]brief, len(t.Messages))}
+	out, briefs := new(thread), make([]brief, len(t.Messages))
+	out.briefs.Store(&briefs)
 	size := len("[]")
 	for i := range t.Messages {
 		m := &t.Messages[i]
 		if !writable(m.CreatedAt) {
 			return nil, errYear
 		}
-		out.briefs[i] = newBrief(m.Role, m.CreatedAt)
+		briefs[i] = newBrief(m.Role, m.CreatedAt)
 		size += messageOverhead + len(m.Content)
 		for j := range m.FunctionCalls {
 			size += len(m.FunctionCalls[j].Name) + len(m.FunctionCalls[j].Arguments) + len(m.FunctionCalls[j].Result) + callOverhead
 		}
 	}
 	if size <= shortThread {
-		out.json = slices.Clone(appendMessages(make([]byte, 0, shortThread), t.Messages, hideCalls))
+		out.set(slices.Clone(appendMessages(make([]byte, 0, shortThread), t.Messages, hideCalls)))
 		return out, nil
 	}
-	out.json = fitted(appendMessages(make([]byte, 0, size), t.Messages, hideCalls))
+	out.set(fitted(appendMessages(make([]byte, 0, size), t.Messages, hideCalls)))
 	return out, nil
 }
 
@@ -188,10 +200,12 @@ func appendMessages(b []byte, messages []upstream.Message, hideCalls bool) []byt
 
 func newContact(c upstream.Contact) (*contact, error) {
 	b, err := encodeContact(&c)
-	return &contact{id: c.ID, accountID: deref(c.AccountID), json: b}, err
+	out := with(new(contact), b)
+	out.name(c.ID, deref(c.AccountID))
+	return out, err
 }
 
 func newAccount(a upstream.Account) (*account, error) {
 	b, err := encodeAccount(&a)
-	return &account{b}, err
+	return with(new(account), b), err
 }

@@ -23,8 +23,8 @@ type side struct {
 	via                    *link    // the remembered link that led there; nil: none did
 	found                  *contact // nil: there is none to show
 	owner                  *account // nil likewise
-	contactJSON            []byte
-	accountJSON            []byte
+	contactText            *text
+	accountText            *text
 }
 
 // wanted says which records of the CRM side are asked for.
@@ -96,10 +96,10 @@ func (r *resolver) dropUnwanted() {
 	for i := range r.sides {
 		s := &r.sides[i]
 		if !r.want.contact {
-			s.contact, s.contactJSON = skipped(), nil
+			s.contact, s.contactText = skipped(), nil
 		}
 		if !r.want.account {
-			s.account, s.accountJSON = skipped(), nil
+			s.account, s.accountText = skipped(), nil
 		}
 	}
 }
@@ -255,7 +255,7 @@ func (r *resolver) contacts(ctx context.Context) {
 			res := found.of(s.contactID)
 			s.contact = report(r.start, r.t.CRMName, res)
 			if s.found = res.Value; s.found != nil {
-				s.contactJSON = s.found.json
+				s.contactText = &s.found.text
 			}
 		}
 	}
@@ -303,16 +303,16 @@ func (r *resolver) takeAccounts(ctx context.Context, members []int, asked some[*
 		switch {
 		case s.accountID != "" && !s.noCRM && r.want.account:
 			res := found.of(s.accountID)
-			s.account, s.accountJSON = report(r.start, r.t.CRMName, res), nil
+			s.account, s.accountText = report(r.start, r.t.CRMName, res), nil
 			if s.owner = res.Value; s.owner != nil {
-				s.accountJSON = s.owner.json
+				s.accountText = &s.owner.text
 			}
 		case s.contactID == "":
-			s.account, s.accountJSON = withoutID(s.link), nil
+			s.account, s.accountText = withoutID(s.link), nil
 		case !s.accountKnown && !s.contact.Whole():
 			s.account = s.contact // which account it is could not be learned
 		default:
-			s.account, s.accountJSON = withoutID(s.link), nil
+			s.account, s.accountText = withoutID(s.link), nil
 		}
 	}
 }

@@ -107,7 +107,9 @@ func readAssistant(s *upstream.Scanner) *upstream.Assistant {
 }
 
 // decodeThread leaves the messages alone: few stores have anything derived of them.
-func decodeThread(b []byte) (*thread, error) { return &thread{json: b, unread: true}, valid(b) }
+func decodeThread(b []byte) (*thread, error) {
+	return with(new(thread), b), valid(b)
+}
 
 // readBriefs reads the messages of a thread.
 func readBriefs(b []byte) []brief {
@@ -129,15 +131,17 @@ func readBriefs(b []byte) []brief {
 }
 
 func decodeContact(b []byte) (*contact, error) {
-	c := &contact{json: b}
+	var id, accountID string
 	s := upstream.NewScanner(b)
 	s.Object(contactNames, func(name string) {
 		if name == "id" {
-			c.id = deref(s.Text())
+			id = deref(s.Text())
 		} else {
-			c.accountID = deref(s.Text())
+			accountID = deref(s.Text())
 		}
 	})
+	c := with(new(contact), b)
+	c.name(id, accountID)
 	return c, s.End()
 }
 
@@ -158,9 +162,13 @@ func decodeLink(b []byte) (*link, error) {
 	return l, s.End()
 }
 
-func decodeAccount(b []byte) (*account, error) { return &account{b}, valid(b) }
+func decodeAccount(b []byte) (*account, error) {
+	return with(new(account), b), valid(b)
+}
 
-func decodeItems(b []byte) (*items, error) { return &items{b}, valid(b) }
+func decodeItems(b []byte) (*items, error) {
+	return with(new(items), b), valid(b)
+}
 
 // valid returns what is wrong with b as JSON.
 func valid(b []byte) error {
