@@ -29,6 +29,7 @@ func cacheDescs() map[string]*prometheus.Desc {
 		"age":       desc("weft_cache_served_age_seconds", "Age of the copies that were shown.", "kind"),
 		"oldest":    desc("weft_cache_maximum_age_seconds", "Age from which on a copy is not shown any more, as configured.", "kind"),
 		"evictions": desc("weft_cache_memory_evictions_total", "Records that had to leave the memory tier for want of room."),
+		"packings":  desc("weft_cache_memory_packings_total", "Records that were packed in memory, for want of room, or unpacked, as they were read often.", "operation"),
 		"maximum":   desc("weft_cache_memory_maximum_bytes", "What the memory tier may weigh now; less than configured under a memory limit."),
 	}
 }
@@ -79,6 +80,8 @@ func (c *cacheCollector) Collect(ch chan<- prometheus.Metric) {
 		count("ops", n, operation)
 	}
 	count("evictions", s.Memory.Evicted)
+	count("packings", s.Memory.Packed, "pack")
+	count("packings", s.Memory.Unpacked, "unpack")
 	ch <- prometheus.MustNewConstMetric(d["entries"], prometheus.GaugeValue, float64(s.Memory.Entries))
 	ch <- prometheus.MustNewConstMetric(d["maximum"], prometheus.GaugeValue, float64(s.Memory.Maximum))
 	ch <- prometheus.MustNewConstMetric(d["bytes"], prometheus.GaugeValue, float64(s.Memory.Bytes))

@@ -43,7 +43,7 @@ func TestCacheCollector(t *testing.T) {
 	stats := cache.Stats{Kinds: []cache.KindStats{{
 		Kind: "contact", InMemory: cache.TierStats{Hit: 1, Stale: 2, Negative: 3, Miss: 4}, InRedis: cache.TierStats{Hit: 5, Stale: 6, Negative: 7, Miss: 8},
 		RedisErrors: 9, RedisBypassed: 10, Ages: []uint64{1, 0, 2, 0, 0, 0, 0, 3, 4}, AgeSeconds: 99, Oldest: time.Hour,
-	}}, Memory: cache.MemoryStats{Evicted: 11}}
+	}}, Memory: cache.MemoryStats{Evicted: 11, Packed: 12, Unpacked: 13}}
 	c := &cacheCollector{func() cache.Stats { return stats }}
 	want := map[string]float64{ // labels are sorted: kind, result, tier
 		"contact hit memory ": 1, "contact stale_hit memory ": 2, "contact negative_hit memory ": 3, "contact miss memory ": 4,
@@ -57,6 +57,7 @@ func TestCacheCollector(t *testing.T) {
 		"weft_cache_served_age_seconds":     {"contact ": 10},
 		"weft_cache_maximum_age_seconds":    {"contact ": 3600},
 		"weft_cache_memory_evictions_total": {"": 11},
+		"weft_cache_memory_packings_total":  {"pack ": 12, "unpack ": 13},
 	} {
 		if diff := cmp.Diff(want, gathered(t, c, name)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -10,8 +10,8 @@ import (
 // By itself the runtime lets as much garbage gather as there is alive, so that
 // what the memory tier holds would be resident twice. The pacer has it collect
 // when there is as much garbage as a quarter of the tier's bound, within these, or as
-// a quarter of what is alive. Unlike a memory limit, that cannot end in a process
-// that does nothing but collect.
+// a quarter of what is alive; while the tier is not full, garbage may have its room, too.
+// Unlike a memory limit, that cannot end in a process that does nothing but collect.
 const (
 	leastGarbage = 16 * mebibyte
 	mostGarbage  = 64 * mebibyte
@@ -21,6 +21,7 @@ const (
 
 // pacer sets the collector's pace anew after each collection.
 type pacer struct {
+	tier      uint64        // what records may take, in bytes
 	garbage   uint64        // that may gather at least, in bytes
 	collected chan struct{} // holds a token when there was a collection
 	percent   int           // as it is set
@@ -34,7 +35,7 @@ func newPacer(tier byteSize, getenv func(string) string) *pacer {
 		return nil
 	}
 	return &pacer{
-		garbage: uint64(min(max(tier/4, leastGarbage), mostGarbage)), collected: make(chan struct{}, 1),
+		tier: uint64(max(tier, 0)), garbage: uint64(min(max(tier/4, leastGarbage), mostGarbage)), collected: make(chan struct{}, 1),
 		measure: measureHeap, apply: debug.SetGCPercent,
 	}
 }
@@ -90,7 +91,11 @@ func measureHeap() heap {
 // choose returns how much garbage may gather, in per cent of what is alive.
 func (p *pacer) choose(h heap) int {
 	alive := max(h.live+h.roots, 1)
-	return int(min(100*max(p.garbage, h.live/4)/alive, mostPercent))
+	garbage := max(p.garbage, h.live/4)
+	if h.live < p.tier {
+		garbage = max(garbage, min(p.tier-h.live, uint64(mostGarbage)))
+	}
+	return int(min(100*garbage/alive, mostPercent))
 }
 
 // set spares the runtime, which has to stop for it, what makes no difference.

@@ -16,7 +16,10 @@ func TestPacerChooses(t *testing.T) {
 	}{
 		{"little is alive", 32 * mebibyte, heap{live: 1 << 20}, mostPercent},
 		{"nothing is known", 32 * mebibyte, heap{}, mostPercent},
-		{"as much as the tier's bound", 32 * mebibyte, heap{live: 30 << 20, roots: 2 << 20}, 50},
+		{"a tier that is nearly full", 32 * mebibyte, heap{live: 30 << 20, roots: 2 << 20}, 50},
+		{"a tier that is half full", 32 * mebibyte, heap{live: 16 << 20}, 100},
+		{"a small tier", 1 * mebibyte, heap{live: 8 << 20}, 200},
+		{"a small tier, and much else", 1 * mebibyte, heap{live: 32 << 20}, 50},
 		{"a large tier", 128 * mebibyte, heap{live: 128 << 20}, 25},
 		{"a huge tier that is not full", 4096 * mebibyte, heap{live: 128 << 20}, 50},
 		{"a huge tier", 4096 * mebibyte, heap{live: 4 << 30}, 25},
@@ -44,7 +47,7 @@ func TestPacerGivesWay(t *testing.T) {
 // end leaves it as it was.
 func TestPacerRuns(t *testing.T) {
 	const before = 77
-	live := []uint64{16 << 20, 32 << 20, 32<<20 + 1<<10, 64 << 20}
+	live := []uint64{16 << 20, 20 << 20, 20<<20 + 1<<10, 64 << 20}
 	set, measured := make(chan int, 8), make(chan struct{}, len(live))
 	p := newPacer(32*mebibyte, func(string) string { return "" })
 	p.measure = func() heap {
@@ -70,7 +73,7 @@ func TestPacerRuns(t *testing.T) {
 	got := []int{<-set, <-set, <-set}
 	cancel()
 	<-done
-	if want := []int{100, 50, 25}; !slices.Equal(got, want) {
+	if want := []int{100, 80, 25}; !slices.Equal(got, want) {
 		t.Errorf("set to %v, want %v", got, want)
 	}
 	last := before

@@ -9,7 +9,7 @@ import (
 
 const (
 	mebibyte = 1 << 20
-	roomy    = "cache: {memory: 80MiB, conversation: {fresh: 1h, stale: 24h}, contact: {fresh: 1h}, account: {fresh: 1h}}\n"
+	roomy    = "cache: {memory: 32MiB, conversation: {fresh: 1h, stale: 24h}, contact: {fresh: 1h}, account: {fresh: 1h}}\n"
 )
 
 // memoryDocuments is how many documents are hot at once.
@@ -26,7 +26,7 @@ func memory(ctx context.Context, w *world, o options) (r result, err error) {
 	if err != nil {
 		return r, err
 	}
-	if err := gateway.warm(ctx, memoryDocuments); err != nil {
+	if err := fill(ctx, gateway, sources, memoryDocuments); err != nil {
 		return r, err
 	}
 	o.conns = connections
@@ -57,6 +57,19 @@ func memory(ctx context.Context, w *world, o options) (r result, err error) {
 		},
 	}, nil
 }
+
+// fill asks for documents until the gateway has all of them in memory, which takes a
+// while where they have to be packed for that, or for as long as fillFor.
+func fill(ctx context.Context, gateway, sources *process, documents int) error {
+	for until := time.Now().Add(fillFor); ; {
+		made, err := sources.callsDuring(ctx, func() error { return gateway.warm(ctx, documents) })
+		if err != nil || made.sum() == 0 || time.Now().After(until) {
+			return err
+		}
+	}
+}
+
+const fillFor = 90 * time.Second
 
 // bound sends many distinct ids through a small memory tier: pages of a list
 // of which every row is new, with a contact and an account of its own.

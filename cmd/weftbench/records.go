@@ -63,11 +63,9 @@ func conversationTemplate() template {
 }
 
 func threadTemplate() template {
-	const said = "Thanks for getting in touch! Let me look up order # for you. Deliveries to Germany take three to five business days, and your order " +
-		"left our warehouse this morning; it has to pass customs once, which is included in that time."
 	var b strings.Builder
 	b.WriteString(`{"data":[`)
-	for i := range 14 {
+	for i, said := range messages() {
 		if i > 0 {
 			b.WriteByte(',')
 		}

@@ -46,7 +46,9 @@ func newWorld(ctx context.Context, weft string, procs int) (*world, error) {
 	}
 	if weft == "" {
 		w.weft = filepath.Join(dir, "weft")
-		out, err := exec.CommandContext(ctx, "go", "build", "-o", w.weft, "github.com/weft-gateway/weft/cmd/weft").CombinedOutput() //nolint:gosec // ours
+		build := exec.CommandContext(ctx, "go", "build", "-o", w.weft, "github.com/weft-gateway/weft/cmd/weft") //nolint:gosec // ours
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")                                                       // as "make build" does
+		out, err := build.CombinedOutput()
 		if err != nil {
 			w.close()
 			return nil, fmt.Errorf("build: %w\n%s", err, out)
