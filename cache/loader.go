@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -175,9 +174,9 @@ func (l *Loader[V]) Recall(tenant, id string) (v V, ok bool) {
 	return v, ok
 }
 
-// Put keeps a record that was obtained otherwise, as of now.
+// Put keeps a record that was obtained otherwise, as of now. id becomes a key: if it is a
+// piece of an answer, that is kept alive with it.
 func (l *Loader[V]) Put(tenant, id string, v V) {
-	id = strings.Clone(id) // as a text of an answer it would keep others alive
 	r := l.record(v, time.Now())
 	if key := l.key(tenant, id); r.data != nil && !l.kind.store(key, r.item, r.data, nil) {
 		l.kind.cache.follow(key)
@@ -188,7 +187,7 @@ func (l *Loader[V]) Put(tenant, id string, v V) {
 // Redis is not told of it again while it has it so, for some minutes. Records that
 // are fresh for long are Put all the same.
 func (l *Loader[V]) Note(tenant, id string, v V) {
-	r, key := l.record(v, time.Now()), l.key(tenant, strings.Clone(id)) // see Put
+	r, key := l.record(v, time.Now()), l.key(tenant, id)
 	r.item.steady = true
 	if r.data != nil && !l.kind.store(key, r.item, r.data, nil) {
 		l.kind.cache.follow(key)

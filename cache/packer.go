@@ -28,7 +28,7 @@ const (
 	packSeldom = 16 * time.Second      // when there was nothing to do
 	packBudget = 50 * time.Millisecond // of one step; as long as looking at all that there is takes, if that is longer
 	packShare  = 20                    // between two steps is so many times what looking took, at least
-	packAfter  = 2 * time.Second       // what is younger may not be here for long
+	packAfter  = 10 * time.Second      // what is younger may not be here for long
 
 	packHigh = 75 // per cent of the bound, above which something is packed
 	packLow  = 60 // at which that ends

@@ -113,7 +113,7 @@ func (e *Enricher) keepAccount(t *Tenant, c upstream.Contact) {
 		return
 	}
 	if rec, err := newAccount(*c.Account); err == nil {
-		e.records.accounts.Put(t.ID, c.Account.ID, rec)
+		e.records.accounts.Put(t.ID, strings.Clone(c.Account.ID), rec)
 	}
 }
 
@@ -187,7 +187,7 @@ func (e *Enricher) list(ctx context.Context, t *Tenant, q upstream.ListQuery) (u
 	}
 	rows, _ := e.records.of(t)
 	for _, row := range page.Rows { // a copy: what points into the page keeps all of it alive
-		rows.Note(t.ID, row.ID, keepConversation(&row))
+		rows.Note(t.ID, strings.Clone(row.ID), keepConversation(&row))
 	}
 	e.proofs.notePlace(t, q, page.Rows)
 	return page, nil

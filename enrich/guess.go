@@ -56,7 +56,7 @@ func (j *join) remembered(ctx context.Context, known *upstream.Conversation) (an
 // settle fills the conversation's CRM side: with the one that was guessed, if the
 // conversation turned out as it was guessed, else with its own.
 func (j *join) settle(ctx context.Context, g *guess) {
-	a := j.t.anchor(j.conversation).cloned()
+	a := j.anchor
 	var s side
 	if g != nil && g.anchor == a {
 		_ = g.group.Wait()

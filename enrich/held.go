@@ -36,9 +36,7 @@ func (j *join) held(ctx context.Context) bool {
 		return false
 	}
 	j.convReport = report(j.start, j.t.StoreName, res)
-	if j.adopt(res) != nil {
-		return false
-	}
+	j.hold(res.Value, c, a)
 	j.side = side
 	j.linkAsFresh(a)
 	j.copies = h.marks

@@ -32,6 +32,7 @@ type join struct {
 
 	copied       *conversation // as the cache has it
 	conversation *upstream.Conversation
+	anchor       anchor // of the conversation
 	convReport   Report
 	thread       *thread
 	threadReport Report
@@ -148,10 +149,10 @@ func brokenOff(ctx context.Context) (context.Context, context.CancelFunc) {
 // the right to load what is not there. What of that is not used is given back by
 // release.
 func (j *join) prefetch(ctx context.Context) (along context.Context, release func()) {
-	more, peeked := j.recalled()
 	if !j.e.cfg.Cache.Shared() {
 		return ctx, func() {}
 	}
+	more, peeked := j.recalled()
 	own := j.own()
 	if _, ok := j.t.proves(); ok && j.trail == nil {
 		peeked = append(peeked, cache.Key{Tenant: j.t.ID, Kind: kindLink, ID: j.linkID})
@@ -227,24 +228,26 @@ func (j *join) mayShow(c *upstream.Conversation) bool {
 }
 
 // adopt takes the conversation that the document is about, if the credential
-// may see its workspace. Records are shared and never changed: the document's
-// own copy is.
+// may see its workspace.
 func (j *join) adopt(res cache.Result[*conversation]) error {
 	c := res.Value.record()
 	if !j.mayShow(c) {
 		return hidden(res)
 	}
+	j.hold(res.Value, c, j.t.anchor(c).cloned())
+	return nil
+}
+
+// hold takes a conversation that may be shown, with its anchor. Records are shared and
+// never changed: the document's own copy is.
+func (j *join) hold(copied *conversation, c *upstream.Conversation, a anchor) {
 	own := *c
 	j.t.place(&own)
-	j.copied, j.conversation = res.Value, &own
+	j.copied, j.conversation, j.anchor = copied, &own, a
 	j.convReport.Took = time.Since(j.start)
-	if own.Linked {
-		if j.convReport.State == Fresh {
-			a := j.t.anchor(&own).cloned()
-			j.e.records.links.Put(j.t.ID, j.linkID, &link{ContactID: a.contactID, AccountID: a.accountID})
-		}
+	if own.Linked && j.convReport.State == Fresh {
+		j.e.records.links.Put(j.t.ID, j.linkID, &link{ContactID: a.contactID, AccountID: a.accountID})
 	}
-	return nil
 }
 
 // hidden is what is said of a conversation in a workspace that the credential

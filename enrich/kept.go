@@ -209,7 +209,7 @@ func (j *join) marks() (marks []cache.Mark, ok bool) {
 	marks, ok = mark(marks, ok, j.e.records.attention, j.t.ID, j.r.ID, j.listed)
 	marks, ok = mark(marks, ok, j.e.records.contacts, j.t.ID, j.side.contactID, j.side.found)
 	marks, ok = mark(marks, ok, j.e.records.accounts, j.t.ID, j.side.accountID, j.side.owner)
-	switch a := j.t.anchor(j.conversation); {
+	switch a := j.anchor; {
 	case a.linked || a.value == "" || j.side.link.State == Skipped: // nothing was looked up
 	case j.side.via == nil:
 		return nil, false

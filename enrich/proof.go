@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -141,7 +142,7 @@ func (p *proofs) notePlace(t *Tenant, q upstream.ListQuery, rows []upstream.Conv
 	}
 	for i := range rows {
 		if _, ok := narrow(rows[i].ExternalIdentifier, rows[i].Customer, rows[i].WhatsappSender); !ok {
-			p.e.records.places.Put(t.ID, rows[i].ID, &q.Cursor)
+			p.e.records.places.Put(t.ID, strings.Clone(rows[i].ID), &q.Cursor)
 		}
 	}
 }

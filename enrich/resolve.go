@@ -3,6 +3,7 @@ package enrich
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -221,9 +222,9 @@ func (e *Enricher) find(ctx context.Context, t *Tenant, by upstream.Lookup, keys
 				continue
 			}
 			c := contacts[0]
-			links[k] = &link{ContactID: c.ID, AccountID: deref(c.AccountID)}
+			links[k] = &link{ContactID: strings.Clone(c.ID), AccountID: strings.Clone(deref(c.AccountID))}
 			if rec, encErr := newContact(c); encErr == nil {
-				e.records.contacts.Put(t.ID, c.ID, rec)
+				e.records.contacts.Put(t.ID, rec.id, rec)
 				e.keepAccount(t, c)
 			}
 		default:

@@ -73,7 +73,7 @@ func (j *join) onTrail(trail []cache.Key, want wanted) []cache.Key {
 // tread remembers where the conversation led.
 func (j *join) tread() {
 	s := &j.side
-	a := j.t.anchor(j.conversation)
+	a := j.anchor
 	if want := j.want(); j.t.CRM == nil || !want.contact || !want.account || s.contactID == "" {
 		return
 	}
