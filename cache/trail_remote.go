@@ -114,11 +114,12 @@ func (c *Cache) readTrail(l *look, out *reading) {
 	out.trail = to
 }
 
-// parseTrail reads the names of a trail: all are of kinds that there are.
+// parseTrail reads the names of a trail: all are of kinds that there are, and none
+// has a zero byte, which ends words in a [trail].
 func (c *Cache) parseTrail(tenant, names string) (to []Key, ok bool) {
 	for name := range strings.SplitSeq(names, " ") {
 		key, sound := parseMember(tenant, name)
-		if !sound || c.kind(key.Kind) == nil || len(to) == maxTrailNames {
+		if !sound || c.kind(key.Kind) == nil || strings.ContainsRune(key.ID, 0) || len(to) == maxTrailNames {
 			return nil, false
 		}
 		to = append(to, key)

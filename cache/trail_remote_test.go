@@ -387,12 +387,13 @@ func FuzzParseTrail(f *testing.F) {
 	f.Add("person:cA firm:Zg")
 	f.Add("person:cA person:cA person:cA person:cA person:cA")
 	f.Add(" person:")
+	f.Add("person:0AA") // a zero byte in an id
 	f.Fuzz(func(t *testing.T, names string) {
 		to, ok := c.parseTrail("t", names)
 		if !ok {
 			return
 		}
-		if got := newTrail(to).names("t"); got != names && !strings.ContainsRune(names, 0) {
+		if got := newTrail(to).names("t"); got != names {
 			t.Errorf("%q was read as %q", names, got)
 		}
 		for _, key := range to {
