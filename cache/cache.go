@@ -144,7 +144,7 @@ func New(cfg Config) (*Cache, error) {
 	}
 	c.index = newIndex(c.remote)
 	c.closing, c.close = context.WithCancel(context.Background())
-	c.packer = newPacker(mem)
+	c.packer = newPacker(mem, c.log)
 	c.hearing.Go(func() { c.packer.run(c.closing.Done()) })
 	if c.remote != nil {
 		c.hearing.Go(newListener(c).run)

@@ -1,6 +1,8 @@
 package cache
 
 import (
+	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 )
@@ -41,6 +43,7 @@ const (
 // packer packs and unpacks what is in memory.
 type packer struct {
 	tier *memory
+	log  *slog.Logger
 	last time.Time     // when it last looked
 	wait time.Duration // until it looks again, if nothing changes
 	rest time.Duration // until it does in any case
@@ -50,7 +53,9 @@ type packer struct {
 	small            int           // that were, when it last looked
 }
 
-func newPacker(tier *memory) *packer { return &packer{tier: tier, last: time.Now(), wait: packEvery} }
+func newPacker(tier *memory, log *slog.Logger) *packer {
+	return &packer{tier: tier, log: log, last: time.Now(), wait: packEvery}
+}
 
 // run goes on until done is closed.
 func (p *packer) run(done <-chan struct{}) {
@@ -172,8 +177,16 @@ func (p *packer) change(now time.Time, passed time.Duration, c change, budget ti
 	return working
 }
 
-// one packs or unpacks a record, if that is called for, and reports whether it did.
-func (p *packer) one(key Key, it *item, v Packer, now time.Time, passed time.Duration, c *change) bool {
+// one packs or unpacks a record, if that is called for, and reports whether it did. No
+// handler guards its goroutine: a record on which that panics is let go of, and the process goes on.
+func (p *packer) one(key Key, it *item, v Packer, now time.Time, passed time.Duration, c *change) (did bool) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			p.tier.drop(key, it)
+			p.log.Error("a record cannot be packed or unpacked, and has left memory", "kind", key.Kind, "panic", fmt.Sprintf("%T", cause))
+			did = true
+		}
+	}()
 	before := uint64(it.size.Load())
 	switch small := v.Small(); {
 	case !small && c.need > 0 && v.Reads() <= c.limit && it.age(now) >= packAfter:

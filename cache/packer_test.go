@@ -2,6 +2,7 @@ package cache
 
 import (
 	"fmt"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ type crate struct {
 	reads  int
 	packed bool
 	solid  bool // it cannot
+	broken bool // to try ends in a panic
 	packs  int  // so far
 }
 
@@ -22,6 +24,9 @@ func (c *crate) Rest()       { c.reads = 0 }
 func (c *crate) Small() bool { return c.packed || c.solid }
 
 func (c *crate) Pack() (bytes int, ok bool) {
+	if c.broken {
+		panic("broken")
+	}
 	c.packs++
 	c.packed = true
 	return crateSmall, true
@@ -45,7 +50,7 @@ func newShelf(t *testing.T, crates int) *shelf {
 		t.Fatal(err)
 	}
 	t.Cleanup(tier.close)
-	s := &shelf{packer: newPacker(tier)}
+	s := &shelf{packer: newPacker(tier, slog.New(slog.DiscardHandler))}
 	s.add(crates)
 	return s
 }
@@ -170,6 +175,25 @@ func TestUnpacks(t *testing.T) {
 		s.after(2 * time.Second)
 		if busy.packed || s.count() != packed-1 || s.unpacked.Load() != 1 {
 			t.Errorf("packed: %t, and %d of %d others; %d are counted", busy.packed, s.count(), packed, s.unpacked.Load())
+		}
+	})
+}
+
+// A record on which packing panics leaves memory, and the others are packed.
+func TestPackingPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf(t, 90)
+		for i, c := range s.crates {
+			c.solid, c.broken = i > 9, i < 3
+		}
+		s.after(time.Minute)
+		for i, c := range s.crates {
+			if got, _ := s.tier.items.GetIfPresent(crateKey(i)); (got == nil) != c.broken {
+				t.Errorf("crate %d, broken: %t, is there: %t", i, c.broken, got != nil)
+			}
+		}
+		if got := s.count(); got != 7 {
+			t.Errorf("%d are packed, want the 7 that are neither broken nor solid", got)
 		}
 	})
 }

@@ -222,6 +222,7 @@ func TestCrew(t *testing.T) {
 			}
 			synctest.Wait()
 		}
+		synctest.Wait() // those of the cache itself have begun
 		start := goroutines()
 		for range 3 {
 			load(5)

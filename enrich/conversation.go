@@ -43,6 +43,20 @@ func (c *conversation) record() *upstream.Conversation {
 	return must(whole, err)
 }
 
+// reading remembers what a conversation was read as: a request comes by it several
+// times, and one that is packed is to be decoded once.
+type reading struct {
+	from   *conversation
+	record *upstream.Conversation
+}
+
+func (r *reading) of(c *conversation) *upstream.Conversation {
+	if r.from != c {
+		r.from, r.record = c, c.record()
+	}
+	return r.record
+}
+
 // forms returns the one in which it is now.
 func (c *conversation) forms() (whole *upstream.Conversation, packed []byte) {
 	for {

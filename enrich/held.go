@@ -26,7 +26,7 @@ func (j *join) held(ctx context.Context) bool {
 	if !ok {
 		return false
 	}
-	c := res.Value.record()
+	c := j.read.of(res.Value)
 	if !j.mayShow(c) {
 		return false
 	}

@@ -33,6 +33,7 @@ type join struct {
 	copied       *conversation // as the cache has it
 	conversation *upstream.Conversation
 	anchor       anchor // of the conversation
+	read         reading
 	convReport   Report
 	thread       *thread
 	threadReport Report
@@ -101,7 +102,7 @@ func (j *join) run(ctx context.Context) error {
 	}
 	_, reader := j.t.proves()
 	var ahead *guess
-	seen := known.Value.record()
+	seen := j.read.of(known.Value)
 	early := (seen != nil || reader) && j.mayShow(seen)
 	if early {
 		j.ask(ctx, true)
@@ -230,7 +231,7 @@ func (j *join) mayShow(c *upstream.Conversation) bool {
 // adopt takes the conversation that the document is about, if the credential
 // may see its workspace.
 func (j *join) adopt(res cache.Result[*conversation]) error {
-	c := res.Value.record()
+	c := j.read.of(res.Value)
 	if !j.mayShow(c) {
 		return hidden(res)
 	}

@@ -184,17 +184,10 @@ func (i *ids) size() int {
 
 // clone returns ids that keep nothing else alive.
 func (i *ids) clone(t *Tenant) *ids {
-	var b strings.Builder
-	b.Grow(i.size())
-	all := []*string{&i.conversation[0], &i.contact[0], &i.account[0], &i.workspace, &i.channel}
-	for _, s := range all {
-		b.WriteString(*s)
-	}
-	own, text := &ids{tenant: t.ID}, b.String()
-	for n, s := range []*string{&own.conversation[0], &own.contact[0], &own.account[0], &own.workspace, &own.channel} {
-		*s, text = text[:len(*all[n])], text[len(*all[n]):]
-	}
-	return own
+	own := *i
+	own.tenant = t.ID
+	together(&own.conversation[0], &own.contact[0], &own.account[0], &own.workspace, &own.channel)
+	return &own
 }
 
 // marks are those of all copies that the document was made of.

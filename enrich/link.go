@@ -49,7 +49,7 @@ func (t *Tenant) anchor(c *upstream.Conversation) anchor {
 // cloned keeps nothing of the conversation alive, whose texts share memory: the ids
 // become keys of what is kept.
 func (a anchor) cloned() anchor {
-	a.contactID, a.accountID = strings.Clone(a.contactID), strings.Clone(a.accountID)
+	together(&a.contactID, &a.accountID)
 	return a
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -59,16 +58,6 @@ type contact struct {
 }
 
 type account struct{ text }
-
-// name sets the join keys, so that they keep nothing else alive.
-func (c *contact) name(id, accountID string) {
-	var b strings.Builder
-	b.Grow(len(id) + len(accountID))
-	b.WriteString(id)
-	b.WriteString(accountID)
-	both := b.String()
-	c.id, c.accountID = both[:len(id)], both[len(id):]
-}
 
 // link is what a look-up in the CRM came to, or what the store last said.
 type link struct {
@@ -200,8 +189,8 @@ func appendMessages(b []byte, messages []upstream.Message, hideCalls bool) []byt
 
 func newContact(c upstream.Contact) (*contact, error) {
 	b, err := encodeContact(&c)
-	out := with(new(contact), b)
-	out.name(c.ID, deref(c.AccountID))
+	out := with(&contact{id: c.ID, accountID: deref(c.AccountID)}, b)
+	together(&out.id, &out.accountID)
 	return out, err
 }
 

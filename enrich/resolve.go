@@ -3,7 +3,6 @@ package enrich
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -222,7 +221,8 @@ func (e *Enricher) find(ctx context.Context, t *Tenant, by upstream.Lookup, keys
 				continue
 			}
 			c := contacts[0]
-			links[k] = &link{ContactID: strings.Clone(c.ID), AccountID: strings.Clone(deref(c.AccountID))}
+			links[k] = &link{ContactID: c.ID, AccountID: deref(c.AccountID)}
+			together(&links[k].ContactID, &links[k].AccountID)
 			if rec, encErr := newContact(c); encErr == nil {
 				e.records.contacts.Put(t.ID, rec.id, rec)
 				e.keepAccount(t, c)

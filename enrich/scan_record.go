@@ -131,17 +131,16 @@ func readBriefs(b []byte) []brief {
 }
 
 func decodeContact(b []byte) (*contact, error) {
-	var id, accountID string
+	c := with(new(contact), b)
 	s := upstream.NewScanner(b)
 	s.Object(contactNames, func(name string) {
 		if name == "id" {
-			id = deref(s.Text())
+			c.id = deref(s.Text())
 		} else {
-			accountID = deref(s.Text())
+			c.accountID = deref(s.Text())
 		}
 	})
-	c := with(new(contact), b)
-	c.name(id, accountID)
+	together(&c.id, &c.accountID)
 	return c, s.End()
 }
 

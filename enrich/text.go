@@ -1,6 +1,9 @@
 package enrich
 
-import "sync/atomic"
+import (
+	"strings"
+	"sync/atomic"
+)
 
 // text is a record's JSON as memory has it: as it is sent, or packed, which takes less.
 // Which of them it is may change while it is read. nil is null.
@@ -12,6 +15,24 @@ type text struct {
 
 // enough reads are counted of what is not packed: a count that goes on would be written by all.
 const enough = 64
+
+// together gives texts a piece of memory of their own: pieces of answers, and of other
+// records, would keep all of these alive.
+func together(texts ...*string) {
+	size := 0
+	for _, t := range texts {
+		size += len(*t)
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for _, t := range texts {
+		b.WriteString(*t)
+	}
+	all := b.String()
+	for _, t := range texts {
+		*t, all = all[:len(*t)], all[len(*t):]
+	}
+}
 
 // with makes this the text of a record that nobody else knows yet.
 func with[R interface{ set(json []byte) }](r R, json []byte) R {

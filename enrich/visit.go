@@ -20,7 +20,7 @@ func (j *join) recalled() (keys, peeked []cache.Key) {
 	links := j.e.records.links
 	var a anchor
 	if c, ok := loader.Recall(j.t.ID, j.r.ID); ok {
-		a = j.t.anchor(c.record()).cloned()
+		a = j.t.anchor(j.read.of(c)).cloned()
 	} else if l, ok := links.Recall(j.t.ID, j.linkID); ok {
 		a = anchor{linked: true, contactID: l.ContactID, accountID: l.AccountID}
 	}

@@ -49,7 +49,7 @@ function verdict(troubles, now) {
   if (!l) return banner("plain", "half", "All breakers let calls through", "What callers are answered is not known yet.");
   const lacking = l.degraded + l.failed;
   const said = lacking ? `${count(lacking, "answer")} of the last 10 minutes ${lacking === 1 ? "was" : "were"} not whole, none in the last minute.`
-    : l.answers ? `All ${number(l.answers)} answers of the last 10 minutes were whole.` : "Nobody has asked for anything in the last 10 minutes.";
+    : l.answers ? `${count(l.answers, "answer")} in the last 10 minutes, and nothing was missing.` : "Nobody has asked for anything in the last 10 minutes.";
   return banner("good", "good", "Everything answers", `${count(known.breakers.length, "breaker")}, all letting calls through. ${said}`);
 }
 
